@@ -1,1 +1,1 @@
-
+"""Keys and everything that is done with them."""
