@@ -1,1 +1,41 @@
+"""The local database of the vault's state: a cache of what the log says, and the outbox."""
 
+from cozysync.replica.body import SealedBody, decode_body, encode_body
+from cozysync.replica.chunks import CHUNKS_SCHEMA, ChunkIndex
+from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
+from cozysync.replica.database import DamagedDatabase, Database, NewerDatabase, Schema
+from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox
+from cozysync.replica.settings import (
+    SETTINGS_SCHEMA,
+    FolderRow,
+    Folders,
+    FolderState,
+    Settings,
+)
+from cozysync.replica.split import delete_parts, split
+from cozysync.replica.tree import TREE_SCHEMA, SqliteStore
+
+__all__ = [
+    "CHUNKS_SCHEMA",
+    "CURSOR_SCHEMA",
+    "OUTBOX_SCHEMA",
+    "SETTINGS_SCHEMA",
+    "TREE_SCHEMA",
+    "ChunkIndex",
+    "DamagedDatabase",
+    "Database",
+    "FolderRow",
+    "FolderState",
+    "Folders",
+    "LogCursor",
+    "NewerDatabase",
+    "Outbox",
+    "Schema",
+    "SealedBody",
+    "Settings",
+    "SqliteStore",
+    "decode_body",
+    "delete_parts",
+    "encode_body",
+    "split",
+]

@@ -1,1 +1,68 @@
 """Keys and everything that is done with them."""
+
+from cozysync.vault.device import DeviceKeys
+from cozysync.vault.enroll import (
+    CreatedVault,
+    NewEpoch,
+    Recovered,
+    add_device,
+    create_vault,
+    recover,
+    secrets_for_device,
+    start_epoch,
+    vault_keys_from_log,
+)
+from cozysync.vault.errors import CozyError, ExitCode
+from cozysync.vault.failures import (
+    BadKey,
+    BadName,
+    BadPhrase,
+    CannotOpen,
+    MissingEpoch,
+    NotEnrolled,
+    SecretError,
+    SecretsFileDamaged,
+    SecretsFileExposed,
+    SecretsFileMissing,
+)
+from cozysync.vault.keyring import CHUNK_OVERHEAD, FIRST_EPOCH, MAX_DEVICE_NAME, VaultKeys
+from cozysync.vault.labels import Label
+from cozysync.vault.phrase import RootKeys, new_phrase
+from cozysync.vault.seal import Entropy
+from cozysync.vault.secrets_file import Secrets, load_secrets, save_secrets
+
+__all__ = [
+    "CHUNK_OVERHEAD",
+    "FIRST_EPOCH",
+    "MAX_DEVICE_NAME",
+    "BadKey",
+    "BadName",
+    "BadPhrase",
+    "CannotOpen",
+    "CozyError",
+    "CreatedVault",
+    "DeviceKeys",
+    "Entropy",
+    "ExitCode",
+    "Label",
+    "MissingEpoch",
+    "NewEpoch",
+    "NotEnrolled",
+    "Recovered",
+    "RootKeys",
+    "SecretError",
+    "Secrets",
+    "SecretsFileDamaged",
+    "SecretsFileExposed",
+    "SecretsFileMissing",
+    "VaultKeys",
+    "add_device",
+    "create_vault",
+    "load_secrets",
+    "new_phrase",
+    "recover",
+    "save_secrets",
+    "secrets_for_device",
+    "start_epoch",
+    "vault_keys_from_log",
+]

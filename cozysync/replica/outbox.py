@@ -1,0 +1,88 @@
+"""The entries that this device authored: first waiting to be sent, then kept.
+
+An entry is put here in the transaction that made its operations, before anything is sent: a
+device that dies between the two sends the same bytes again, and the server answers with the
+position it gave the first time. Acknowledged entries stay, because a server that was restored
+from an old backup has lost some of them and must be given them back.
+"""
+
+from cozysync.replica.database import Database, Schema
+from cozysync_protocol import Position, Sequence
+
+OUTBOX_SCHEMA = Schema(
+    "outbox",
+    (
+        """
+        CREATE TABLE outbox (
+            sequence INTEGER PRIMARY KEY,
+            entry BLOB NOT NULL,
+            position INTEGER
+        );
+        CREATE INDEX outbox_pending ON outbox (sequence) WHERE position IS NULL;
+        """,
+    ),
+)
+
+
+class Outbox:
+    """The outbox of one replica. Changes belong into the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._connection = database.connection
+
+    def add(self, sequence: Sequence, entry: bytes) -> None:
+        """Put in the encoded entry with that device sequence.
+
+        Raises `sqlite3.IntegrityError` when the sequence was used before: two entries of one
+        number would look like a forgery to everyone else.
+        """
+        self._connection.execute(
+            "INSERT INTO outbox (sequence, entry) VALUES (?, ?)", (sequence, entry)
+        )
+
+    def pending(self, limit: int, max_bytes: int | None = None) -> list[tuple[Sequence, bytes]]:
+        """The next entries to send, oldest first: at most `limit`, and `max_bytes` together.
+
+        The first one always comes, however large it is.
+        """
+        found: list[tuple[Sequence, bytes]] = []
+        size = 0
+        for sequence, entry in self._connection.execute(
+            "SELECT sequence, entry FROM outbox WHERE position IS NULL ORDER BY sequence LIMIT ?",
+            (limit,),
+        ):
+            size += len(entry)
+            if found and max_bytes is not None and size > max_bytes:
+                break
+            found.append((Sequence(sequence), entry))
+        return found
+
+    def acknowledge(self, sequence: Sequence, position: Position) -> None:
+        """Note that the server gave the entry this position. Repeating it does no harm."""
+        self._connection.execute(
+            "UPDATE outbox SET position = ? WHERE sequence = ?", (position, sequence)
+        )
+
+    def reopen(self, after: Position) -> int:
+        """Make entries that stood behind a position pending again; returns how many.
+
+        For a server that has lost what came after `after`.
+        """
+        cursor = self._connection.execute(
+            "UPDATE outbox SET position = NULL WHERE position > ?", (after,)
+        )
+        return cursor.rowcount
+
+    def last(self) -> tuple[Sequence, bytes] | None:
+        """The newest entry of this device, sent or not: what its next one must follow."""
+        row = self._connection.execute(
+            "SELECT sequence, entry FROM outbox ORDER BY sequence DESC LIMIT 1"
+        ).fetchone()
+        return (Sequence(row[0]), row[1]) if row is not None else None
+
+    def count(self) -> int:
+        """How many entries wait to be sent."""
+        row = self._connection.execute(
+            "SELECT COUNT(*) FROM outbox WHERE position IS NULL"
+        ).fetchone()
+        return int(row[0])

@@ -1,0 +1,294 @@
+"""The one place where a device's replica changes: authoring and receiving.
+
+Both are single transactions. *Authoring* stamps actions, applies them, resolves what they clash
+with, seals them into signed entries and puts those into the outbox; the caller's own rows (the
+disk index) change in the same transaction. *Receiving* verifies entries in log order, opens and
+applies them, resolves, and authors what the resolver decided. So after any kill the replica,
+the outbox and the index agree, and whatever was not committed happens again.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import trio
+
+from cozysync.content import decode_recipe
+from cozysync.replica import SealedBody, decode_body, delete_parts, encode_body, split
+from cozysync.sync.conflict_names import conflict_label
+from cozysync.sync.replica import Replica
+from cozysync.sync.seams import Seams
+from cozysync.sync.signal import Signal
+from cozysync.vault import DeviceKeys, VaultKeys
+from cozysync_conflict import (
+    Action,
+    Batch,
+    Delete,
+    Dot,
+    HybridClock,
+    NodeId,
+    Operation,
+    Stamp,
+    Write,
+    apply,
+    next_id,
+    resolve,
+)
+from cozysync_conflict import Kind as NodeKind
+from cozysync_protocol import (
+    NO_ENTRY,
+    ChunkLocation,
+    DeviceId,
+    Entry,
+    EntryHash,
+    EntryHeader,
+    EntryKind,
+    LogFrame,
+    LogState,
+    Malformed,
+    Position,
+    advance,
+    decode_entry,
+    encode_entry,
+    entry_hash,
+    sign_entry,
+)
+from cozysync_protocol import Sequence as EntrySequence
+
+T = TypeVar("T")
+
+# conflicts.md: a conflict settles in one extra round; needing more is a fault of the resolver.
+RESOLVER_ROUNDS = 16
+
+_CLOCK = "clock"
+
+
+class Ledger:
+    """The replica of one device, with the keys to write to it and to read the log.
+
+    Every use goes through `do`, which runs one piece of work at a time away from the event
+    loop. `author` and `receive` are such work.
+    """
+
+    def __init__(
+        self, replica: Replica, device: DeviceKeys, keys: VaultKeys, name: str, seams: Seams
+    ) -> None:
+        self.replica = replica
+        self.device = device
+        self.keys = keys
+        self.name = name
+        self.outgoing = Signal()
+        self.listeners: list[Callable[[set[NodeId]], None]] = []
+        self._seams = seams
+        self._lock = trio.Lock()
+        self._clock = HybridClock(replica.settings.get_int(_CLOCK))
+        self._touched: set[NodeId] = set()
+        self._authored = False
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Run `work` alone on the replica, off the event loop; tell listeners what it touched."""
+        async with self._lock:
+            try:
+                result = await self._seams.offload(work)
+            except BaseException:
+                self.replica.tree.forget()
+                self._touched, self._authored = set(), False
+                raise
+            touched, self._touched = self._touched, set()
+            authored, self._authored = self._authored, False
+        if authored:
+            self.outgoing.set()
+        if touched:
+            for listener in self.listeners:
+                listener(touched)
+        return result
+
+    # --- state -----------------------------------------------------------------------------
+
+    def log_state(self) -> LogState:
+        """What has been verified of the log; at position 0 on a new device."""
+        return self.replica.cursor.load() or LogState(self.keys.vault)
+
+    def new_node(self, parent: NodeId, name: bytes, kind: NodeKind) -> NodeId:
+        """The id for a new node at this place (conflicts.md, rule 4)."""
+        return next_id(self.replica.tree, self.keys.node_hash, parent, name, kind)
+
+    def device_names(self) -> dict[DeviceId, str]:
+        """The names of all devices that the log has enrolled."""
+        devices = self.log_state().devices.items()
+        names = {device: self.keys.open_name(state.sealed_name) for device, state in devices}
+        return names | {self.device.id: names.get(self.device.id, self.name)}
+
+    # --- authoring -------------------------------------------------------------------------
+
+    def author(self, actions: Sequence[Action]) -> list[Dot]:
+        """Make these actions this device's own; returns the dot of each.
+
+        To be called as work of `do`, inside the database's transaction. Afterwards the replica
+        shows the actions and what the resolver made of them, and the outbox holds the entries.
+        """
+        dots, touched = self._author(actions)
+        self._resolve(touched)
+        return dots
+
+    def _resolve(self, touched: set[NodeId]) -> None:
+        self._touched |= touched
+        names: dict[DeviceId, str] | None = None
+        for _ in range(RESOLVER_ROUNDS):
+            if names is None:
+                names = self.device_names()
+            actions = resolve(
+                self.replica.tree,
+                touched,
+                label=lambda device, time: conflict_label(names or {}, device, time),
+                hash=self.keys.node_hash,
+            )
+            if not actions:
+                return
+            _, touched = self._author(actions)
+            self._touched |= touched
+        raise RuntimeError("conflicts did not settle")
+
+    def _author(self, actions: Sequence[Action]) -> tuple[list[Dot], set[NodeId]]:
+        batch, dots = self._stamped(actions)
+        for part in split(batch):
+            self._seal(part)
+        self._authored = True
+        return dots, apply(self.replica.tree, [batch])
+
+    def _stamped(self, actions: Iterable[Action]) -> tuple[Batch, list[Dot]]:
+        me = self.device.id
+        context = self.replica.tree.vector()
+        counter = context.get(me)
+        now = self._seams.now_ms()
+        operations: list[Operation] = []
+        dots: list[Dot] = []
+        for action in actions:
+            dots.append(Dot(me, counter + 1))
+            for part in _parts(action, dots[-1]):
+                counter += 1
+                stamp = Stamp(self._clock.next(now), me)
+                operations.append(Operation(stamp, Dot(me, counter), part))
+        self.replica.settings.set_int(_CLOCK, self._clock.last)
+        return Batch(me, context, tuple(operations)), dots
+
+    def _seal(self, batch: Batch) -> None:
+        chunks = self._announce(batch)
+        state = self.log_state()
+        sequence, previous = self._last_own(state)
+        header = EntryHeader(
+            vault=self.keys.vault,
+            device=self.device.id,
+            sequence=EntrySequence(sequence + 1),
+            previous=previous,
+            seen_position=state.position,
+            seen_head=state.head,
+            epoch=self.keys.current,
+            packs=tuple(sorted({location.pack for location in chunks})),
+            kind=EntryKind.SEALED,
+        )
+        body = self.keys.seal_entry(header, encode_body(SealedBody(batch, tuple(chunks))))
+        self._send(sign_entry(header, body, self.device.sign))
+
+    def write_control(self, body: bytes) -> EntrySequence:
+        """Put a control entry into the outbox; as `author`, inside a transaction.
+
+        Returns its sequence among this device's entries.
+        """
+        state = self.log_state()
+        sequence, previous = self._last_own(state)
+        header = EntryHeader(
+            vault=self.keys.vault,
+            device=self.device.id,
+            sequence=EntrySequence(sequence + 1),
+            previous=previous,
+            seen_position=state.position,
+            seen_head=state.head,
+            epoch=self.keys.current,
+            packs=(),
+            kind=EntryKind.CONTROL,
+        )
+        self._send(sign_entry(header, body, self.device.sign))
+        self._authored = True
+        return header.sequence
+
+    def _send(self, entry: Entry) -> None:
+        self.replica.outbox.add(entry.header.sequence, encode_entry(entry))
+
+    def _announce(self, batch: Batch) -> list[ChunkLocation]:
+        """The chunk locations that no entry carried yet and that this batch's contents need."""
+        ids = [
+            chunk
+            for operation in batch.operations
+            if isinstance(operation.action, Write)
+            for chunk in decode_recipe(operation.action.content.detail).stored_chunks()
+        ]
+        if not ids:
+            return []
+        locations = self.replica.chunks.unannounced(ids)
+        self.replica.chunks.mark_announced([location.chunk for location in locations])
+        return locations
+
+    def _last_own(self, state: LogState) -> tuple[int, EntryHash]:
+        """Sequence and hash of this device's newest entry, sent or not."""
+        last = self.replica.outbox.last()
+        logged = state.devices.get(self.device.id)
+        if last is not None and (logged is None or last[0] >= logged.sequence):
+            return last[0], entry_hash(last[1])
+        return (logged.sequence, logged.last) if logged is not None else (0, NO_ENTRY)
+
+    # --- receiving -------------------------------------------------------------------------
+
+    def receive(self, frames: Sequence[LogFrame]) -> None:
+        """Verify, open, apply and resolve entries as the log hands them out; work of `do`.
+
+        Raises the errors of `cozysync_protocol.advance` and `Malformed`; nothing has changed
+        then, not even for the frames before the bad one.
+        """
+        with self.replica.database.transaction():
+            state = self.log_state()
+            bodies: list[SealedBody] = []
+            for frame in frames:
+                entry = decode_entry(frame.entry)
+                state = advance(state, entry, position=frame.position, head=frame.head)
+                if entry.header.device == self.device.id:
+                    self.replica.outbox.acknowledge(entry.header.sequence, frame.position)
+                if entry.header.kind is EntryKind.SEALED:
+                    bodies.append(self._opened(entry))
+                else:
+                    self.keys = self.keys.learned(entry, self.device)
+            self.replica.cursor.save(state)
+            self._apply(bodies)
+
+    def _opened(self, entry: Entry) -> SealedBody:
+        body = decode_body(self.keys.open_entry(entry))
+        if body.batch.device != entry.header.device:
+            raise Malformed("an entry with operations of another device")
+        packs = set(entry.header.packs)
+        if any(location.pack not in packs for location in body.chunks):
+            raise Malformed("an entry with chunks in packs that it does not name")
+        return body
+
+    def _apply(self, bodies: Sequence[SealedBody]) -> None:
+        if not bodies:
+            return
+        locations = [location for body in bodies for location in body.chunks]
+        self.replica.chunks.add(locations, announced=True)
+        for body in bodies:
+            if body.batch.operations:
+                self._clock.observe(body.batch.operations[-1].stamp.time)
+        self.replica.settings.set_int(_CLOCK, self._clock.last)
+        self._resolve(apply(self.replica.tree, [body.batch for body in bodies]))
+
+    def acknowledge(self, sent: Sequence[EntrySequence], positions: Sequence[Position]) -> None:
+        """Note the positions that the server gave to entries of the outbox; work of `do`."""
+        with self.replica.database.transaction():
+            for sequence, position in zip(sent, positions, strict=True):
+                self.replica.outbox.acknowledge(sequence, position)
+
+
+def _parts(action: Action, first: Dot) -> Iterable[Action]:
+    """A delete too large for one entry comes apart; everything else stays whole."""
+    if not isinstance(action, Delete):
+        return (action,)
+    return delete_parts(replace(action, group=first))

@@ -1,0 +1,78 @@
+"""The way to the server: whether it can be reached, and the one place that tries again.
+
+Requests never retry on their own. Whoever needs an answer goes through `attempt`, which waits
+out an unreachable server with growing pauses and shares what it learns: when one request gets
+through, all the others that are pausing try at once.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from cozysync.sync.remote import Refused, Unreachable
+from cozysync.sync.seams import Seams
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.2
+# A person who plugs the cable back in should not wait longer than this.
+LONGEST_PAUSE_S = 15.0
+
+
+class Link:
+    """What is known of the server's reach; shared by everything that talks to it."""
+
+    def __init__(self, seams: Seams) -> None:
+        self._seams = seams
+        self._reached = trio.Event()
+        self.reachable = False
+        self.last_contact: float | None = None
+        self.trouble: str | None = None
+
+    async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `call`, tried until the server gives one.
+
+        Raises `Refused` when the server's answer is a refusal that trying again cannot change.
+        """
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                answer = await call()
+            except Unreachable as error:
+                self.lost(str(error))
+            except Refused as error:
+                if not error.retryable:
+                    self.contact()
+                    raise
+                self.lost(str(error))
+            else:
+                self.contact()
+                return answer
+            await self._pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def until_reachable(self) -> None:
+        """Returns at once while the server answers, else when it next does."""
+        while not self.reachable:
+            await self._reached.wait()
+
+    def contact(self) -> None:
+        """The server answered just now."""
+        self.last_contact = self._seams.now_ns() / 1e9
+        self.trouble = None
+        self.reachable = True
+        self._reached.set()
+
+    def lost(self, reason: str) -> None:
+        """The server did not answer; `reason` is for a person."""
+        if self.reachable or self._reached.is_set():
+            self._reached = trio.Event()
+        self.reachable = False
+        self.trouble = reason
+
+    async def _pause(self, seconds: float) -> None:
+        # A little spread keeps many devices from coming back in the same instant.
+        spread = 0.5 + self._seams.entropy(1)[0] / 256
+        with trio.move_on_after(seconds * spread):
+            await self._reached.wait()

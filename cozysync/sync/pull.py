@@ -1,0 +1,53 @@
+"""From the server's log to the replica, in order, waiting for what comes next."""
+
+from collections.abc import Sequence
+
+import trio
+
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.link import Link
+from cozysync.sync.remote import Remote
+from cozysync_protocol import LogFrame, Position
+
+# Below the time-outs of common proxies, and rare enough to cost nothing while idle.
+WAIT_S = 50
+
+
+class Puller:
+    """Reads the log for ever, and knows how far it has read."""
+
+    def __init__(self, ledger: Ledger, link: Link, remote: Remote) -> None:
+        self._ledger = ledger
+        self._link = link
+        self._remote = remote
+        self._advanced = trio.Event()
+        self.position = ledger.log_state().position
+
+    async def run(self) -> None:
+        """Pull for ever.
+
+        Raises what `Ledger.receive` raises when the server hands out what does not verify.
+        """
+        wait = 0
+        while True:
+            await self._link.attempt(lambda wait=wait: self._read(wait))
+            # The first answer is wanted at once, to learn whether the server is there at all.
+            wait = WAIT_S
+
+    async def reach(self, position: Position) -> None:
+        """Return when everything up to `position` has been applied."""
+        while self.position < position:
+            await self._advanced.wait()
+
+    async def _read(self, wait: int) -> None:
+        async for frames in self._remote.log(self.position, wait):
+            self._link.contact()
+            await self._receive(frames)
+
+    async def _receive(self, frames: Sequence[LogFrame]) -> None:
+        if not frames:
+            return
+        await self._ledger.do(lambda: self._ledger.receive(frames))
+        self.position = frames[-1].position
+        self._advanced.set()
+        self._advanced = trio.Event()

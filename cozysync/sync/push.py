@@ -1,0 +1,31 @@
+"""From the outbox to the server, in order."""
+
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.link import Link
+from cozysync.sync.remote import Remote
+from cozysync_protocol import MAX_APPEND_BYTES
+
+# Entries of one request. A request costs about a millisecond whatever it carries, and the
+# reader at the other end starts on what it has.
+ENTRIES_PER_REQUEST = 64
+
+
+async def push(ledger: Ledger, link: Link, remote: Remote) -> None:
+    """Send what the outbox holds, for ever.
+
+    An entry that was sent but not acknowledged is sent again: the server answers with the
+    position that it gave the first time. Raises `Refused` when the server will not have an
+    entry.
+    """
+    while True:
+        pending = await ledger.do(
+            lambda: ledger.replica.outbox.pending(ENTRIES_PER_REQUEST, MAX_APPEND_BYTES)
+        )
+        if not pending:
+            await ledger.outgoing.wait()
+            continue
+        entries = tuple(entry for _, entry in pending)
+        appended = await link.attempt(lambda entries=entries: remote.append(entries))
+        sent = [sequence for sequence, _ in pending]
+        positions = [position for position, _ in appended.positions]
+        await ledger.do(lambda sent=sent, positions=positions: ledger.acknowledge(sent, positions))

@@ -1,0 +1,119 @@
+"""What `cozysync status` says: values only, and their JSON form.
+
+The JSON grows and never shrinks; scripts lean on it (see docs/CLI.md).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """The one word for a device or a folder."""
+
+    IN_SYNC = "in_sync"
+    SYNCING = "syncing"
+    PAUSED = "paused"
+    OFFLINE = "offline"
+    ATTENTION = "attention"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """One thing that is not in sync: its path, one reason and one remedy."""
+
+    path: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many files and so many bytes of them."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """One bound folder. `files` and `bytes` count what is in place on this device."""
+
+    path: str
+    name: str
+    state: State
+    files: int
+    bytes: int
+    to_send: Amount
+    to_receive: Amount
+    watching: str
+    blocked: tuple[Blocked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """The server as last seen; `position` is the last log position this device verified."""
+
+    url: str
+    reachable: bool
+    position: int
+    last_contact: float | None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """An enrolled device; `last_seen` in seconds since 1970, by its own clock."""
+
+    name: str
+    id: str
+    last_seen: float | None
+    position: int
+    this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything about one device at one moment."""
+
+    state: State
+    device: str
+    server: ServerStatus
+    folders: tuple[FolderStatus, ...]
+    conflicts: int
+    devices: tuple[DeviceStatus, ...]
+    attention: tuple[Blocked, ...]
+    outbox: int
+    memory: int
+    version: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented JSON object, of plain values."""
+        plain = _plain(self)
+        plain["connectors"] = []
+        plain["gateway"] = None
+        return plain  # type: ignore[no-any-return]
+
+
+def overall(folders: tuple[FolderStatus, ...], *, reachable: bool, alarm: bool, busy: bool) -> State:
+    """The one word for a device: what a person must act on comes first."""
+    states = {folder.state for folder in folders}
+    if alarm or State.ATTENTION in states:
+        return State.ATTENTION
+    if not reachable:
+        return State.OFFLINE
+    if busy or State.SYNCING in states:
+        return State.SYNCING
+    if states == {State.PAUSED}:
+        return State.PAUSED
+    return State.IN_SYNC
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, StrEnum):
+        return str(value)
+    if hasattr(value, "__slots__"):
+        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+    return value

@@ -1,0 +1,55 @@
+import hashlib
+
+import pytest
+
+from cozysync.replica import CHUNKS_SCHEMA, ChunkIndex, Database
+from cozysync_protocol import ChunkId, ChunkLocation, PackId
+
+
+def chunk(n: int) -> ChunkId:
+    return ChunkId(hashlib.sha256(b"chunk %d" % n).digest())
+
+
+def location(n: int, pack: int = 0) -> ChunkLocation:
+    return ChunkLocation(chunk(n), PackId(bytes([pack]) * 32), n * 10, 10)
+
+
+@pytest.fixture
+def index() -> ChunkIndex:
+    return ChunkIndex(Database.in_memory([CHUNKS_SCHEMA]))
+
+
+def test_locations_come_back_as_they_were_given(index: ChunkIndex) -> None:
+    given = [location(n, pack=n % 3) for n in range(50)]
+    index.add(given, announced=True)
+    assert index.locate([chunk(n) for n in range(60)]) == {each.chunk: each for each in given}
+    assert index.count() == 50
+
+
+def test_thousands_of_ids_are_asked_for_at_once(index: ChunkIndex) -> None:
+    index.add([location(n) for n in range(0, 3000, 2)], announced=True)
+    found = index.known([chunk(n) for n in range(3000)])
+    assert found == {chunk(n) for n in range(0, 3000, 2)}
+    assert index.known([]) == set()
+
+
+def test_a_chunk_known_twice_keeps_its_first_place(index: ChunkIndex) -> None:
+    index.add([location(1, pack=1)], announced=True)
+    index.add([location(1, pack=2)], announced=False)
+    assert index.locate([chunk(1)])[chunk(1)] == location(1, pack=1)
+    assert index.unannounced([chunk(1)]) == []
+
+
+def test_a_chunk_that_another_device_announces_need_not_be_announced_again(
+    index: ChunkIndex,
+) -> None:
+    index.add([location(1), location(2)], announced=False)
+    index.add([location(1)], announced=True)
+    assert index.unannounced([chunk(1), chunk(2), chunk(3)]) == [location(2)]
+
+
+def test_what_an_entry_carries_is_announced(index: ChunkIndex) -> None:
+    index.add([location(n) for n in range(5)], announced=False)
+    index.mark_announced([chunk(0), chunk(3)])
+    everything = [chunk(n) for n in range(5)]
+    assert index.unannounced(everything) == [location(1), location(2), location(4)]
