@@ -1,0 +1,184 @@
+"""The keys of the configuration: names, defaults, forms, checks and meanings.
+
+One list; reading, checking, messages and the documentation all follow from it.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cozysync.sync.config import (
+    DEFAULT_MASS_DELETE_SHARE,
+    DEFAULT_SCAN_INTERVAL_S,
+    DEFAULT_TRANSFERS,
+    DEFAULT_TRASH_DAYS,
+)
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_LISTEN = "127.0.0.1:7717"
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens; port 0 asks the system for a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its dotted name, default, form for a person, check and meaning.
+
+    `check` returns the value as it is used, or raises `ValueError` with what would be right.
+    """
+
+    name: str
+    default: Callable[[], Value]
+    form: str
+    check: Callable[[Value], Value]
+    meaning: str
+
+
+def parse_address(text: str) -> Address:
+    """`HOST:PORT` (an IPv6 host in brackets); raises `ValueError` saying what would be right."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"{text!r} is not HOST:PORT, such as {DEFAULT_LISTEN}")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def device_name() -> str:
+    """The name that a device has unless it is given one: the machine's."""
+    return socket.gethostname().partition(".")[0] or "device"
+
+
+def _text(longest: int) -> Callable[[Value], Value]:
+    def check(value: Value) -> Value:
+        if not isinstance(value, str) or not 0 < len(value.encode()) <= longest:
+            raise ValueError(f"a text of 1 to {longest} bytes")
+        return value
+
+    return check
+
+
+def _url(value: Value) -> Value:
+    if not isinstance(value, str) or (value and not value.startswith(("http://", "https://"))):
+        raise ValueError("a URL that starts with https:// or http://")
+    return value.rstrip("/")
+
+
+def _whole(least: int, most: int) -> Callable[[Value], Value]:
+    def check(value: Value) -> Value:
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def _number(least: float, most: float) -> Callable[[Value], Value]:
+    def check(value: Value) -> Value:
+        if type(value) not in (int, float) or not least <= float(value) <= most:
+            raise ValueError(f"a number from {least:g} to {most:g}")
+        return float(value)
+
+    return check
+
+
+def _choice(choices: tuple[str, ...]) -> Callable[[Value], Value]:
+    def check(value: Value) -> Value:
+        if value not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return value
+
+    return check
+
+
+def _switch(value: Value) -> Value:
+    if type(value) is not bool:
+        raise ValueError("true or false")
+    return value
+
+
+def _listen(value: Value) -> Value:
+    if not isinstance(value, str):
+        raise ValueError("a text HOST:PORT")
+    parse_address(value)
+    return value
+
+
+KEYS: tuple[Key, ...] = (
+    Key("device", device_name, "text", _text(255), "The name of this device, as others see it."),
+    Key(
+        "server",
+        lambda: "",
+        "URL",
+        _url,
+        "The server. Empty: as it was when the vault was made or joined.",
+    ),
+    Key(
+        "trash_days",
+        lambda: DEFAULT_TRASH_DAYS,
+        "days, 0 to 3650",
+        _whole(0, 3650),
+        "How long deleted and replaced files rest in a folder's local trash.",
+    ),
+    Key(
+        "mass_delete_share",
+        lambda: DEFAULT_MASS_DELETE_SHARE,
+        "share, 0 to 1",
+        _number(0, 1),
+        "When more than this share of a folder vanishes at once, nothing is deleted elsewhere "
+        "until you say so. 1 never asks.",
+    ),
+    Key(
+        "scan_interval",
+        lambda: DEFAULT_SCAN_INTERVAL_S,
+        "seconds, 1 to 86400",
+        _number(1, 86_400),
+        "How often all folders are looked through for what watching has missed.",
+    ),
+    Key(
+        "uploads",
+        lambda: DEFAULT_TRANSFERS,
+        "1 to 64",
+        _whole(1, 64),
+        "Packs sent at once; each takes about 16 MiB of memory.",
+    ),
+    Key(
+        "downloads",
+        lambda: DEFAULT_TRANSFERS,
+        "1 to 64",
+        _whole(1, 64),
+        "Packs fetched at once; each takes about 16 MiB of memory.",
+    ),
+    Key(
+        "log_level",
+        lambda: "info",
+        ", ".join(LOG_LEVELS),
+        _choice(LOG_LEVELS),
+        "How much the daemon's log tells.",
+    ),
+    Key(
+        "embedded_server.enabled",
+        lambda: False,
+        "true or false",
+        _switch,
+        "Whether the daemon runs a server of its own; cozysync up turns it on.",
+    ),
+    Key(
+        "embedded_server.listen",
+        lambda: DEFAULT_LISTEN,
+        "HOST:PORT",
+        _listen,
+        "Where the embedded server listens. Other machines reach it only at an address of yours "
+        "that is not 127.0.0.1.",
+    ),
+)

@@ -1,0 +1,75 @@
+"""What the daemon asks of the engine: the whole of it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import trio
+
+from cozysync.daemon.config import Config
+from cozysync.sync.home import Home
+from cozysync.sync.status import Status
+
+
+class SettledLike(Protocol):
+    """How a full round of syncing ended."""
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether everything is on the server and in place here."""
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """What is not in sync, a sentence each; empty when `in_sync`."""
+
+
+class LogLineLike(Protocol):
+    """One event of the history."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; at least `time` (seconds since 1970), `device`, `action` and `path`."""
+
+
+class PairingLike(Protocol):
+    """A device being added."""
+
+    @property
+    def code(self) -> str:
+        """What the person types on the other device."""
+
+    async def finished(self) -> str:
+        """Return the other device's name once it is in; raises a `CozyError` when it failed."""
+
+
+class EngineLike(Protocol):
+    """An engine. Everything but `run` may be called once `run` has reported that it started."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Sync until cancelled."""
+
+    def status(self) -> Status:
+        """Everything about this device, now."""
+
+    async def settle(self) -> SettledLike:
+        """Look at everything once and move everything that moves."""
+
+    async def add_folder(self, path: Path, name: str) -> None:
+        """Bind a directory."""
+
+    async def remove_folder(self, path: Path) -> None:
+        """Unbind a directory; its files stay."""
+
+    async def pause_folder(self, path: Path) -> None:
+        """Leave a folder alone until resumed."""
+
+    async def resume_folder(self, path: Path) -> None:
+        """Take up a paused folder."""
+
+    def log(self, path: Path | None, limit: int) -> Sequence[LogLineLike]:
+        """The newest events first, of everything or of what is at or below a path."""
+
+    async def pair(self) -> PairingLike:
+        """Begin to add a device."""
+
+
+BuildEngine = Callable[[Home, Config], EngineLike]

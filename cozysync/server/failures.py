@@ -1,0 +1,20 @@
+"""How the server says no."""
+
+from cozysync_protocol import ErrorCode, Problem
+
+
+class Refusal(Exception):
+    """A request that is answered with a problem report. The text names no secret."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = Problem(code, detail)
+
+
+class ServerError(Exception):
+    """The server cannot start or go on; `remedy` says what its owner can do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
