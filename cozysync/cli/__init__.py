@@ -1,1 +1,1 @@
-
+"""The `cozysync` command."""

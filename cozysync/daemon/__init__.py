@@ -1,1 +1,1 @@
-
+"""The background process: configuration, log, supervision."""

@@ -1,1 +1,1 @@
-
+"""The sync engine: from disk to log and back."""

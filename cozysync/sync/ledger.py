@@ -13,13 +13,12 @@ from typing import TypeVar
 
 import trio
 
-from cozysync.content import decode_recipe
 from cozysync.replica import SealedBody, decode_body, delete_parts, encode_body, split
 from cozysync.sync.conflict_names import conflict_label
 from cozysync.sync.replica import Replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
-from cozysync.vault import DeviceKeys, VaultKeys
+from cozysync.vault import DeviceKeys, VaultKeys, secrets_for_device
 from cozysync_conflict import (
     Action,
     Batch,
@@ -29,7 +28,6 @@ from cozysync_conflict import (
     NodeId,
     Operation,
     Stamp,
-    Write,
     apply,
     next_id,
     resolve,
@@ -37,6 +35,7 @@ from cozysync_conflict import (
 from cozysync_conflict import Kind as NodeKind
 from cozysync_protocol import (
     NO_ENTRY,
+    ChunkId,
     ChunkLocation,
     DeviceId,
     Entry,
@@ -46,8 +45,10 @@ from cozysync_protocol import (
     LogFrame,
     LogState,
     Malformed,
+    PackId,
     Position,
     advance,
+    decode_control,
     decode_entry,
     encode_entry,
     entry_hash,
@@ -71,12 +72,17 @@ class Ledger:
     """
 
     def __init__(
-        self, replica: Replica, device: DeviceKeys, keys: VaultKeys, name: str, seams: Seams
+        self,
+        replica: Replica,
+        device: DeviceKeys,
+        keys: VaultKeys,
+        seams: Seams,
+        remember: Callable[[VaultKeys], None],
     ) -> None:
         self.replica = replica
         self.device = device
         self.keys = keys
-        self.name = name
+        self._remember = remember
         self.outgoing = Signal()
         self.listeners: list[Callable[[set[NodeId]], None]] = []
         self._seams = seams
@@ -116,50 +122,55 @@ class Ledger:
     def device_names(self) -> dict[DeviceId, str]:
         """The names of all devices that the log has enrolled."""
         devices = self.log_state().devices.items()
-        names = {device: self.keys.open_name(state.sealed_name) for device, state in devices}
-        return names | {self.device.id: names.get(self.device.id, self.name)}
+        return {device: self.keys.open_name(device, each.sealed_name) for device, each in devices}
 
     # --- authoring -------------------------------------------------------------------------
 
-    def author(self, actions: Sequence[Action]) -> list[Dot]:
+    def author(self, actions: Sequence[Action], chunks: Iterable[ChunkId] = ()) -> list[Dot]:
         """Make these actions this device's own; returns the dot of each.
+
+        `chunks` are those that the written contents need: where they lie is told along, unless
+        an entry has told it before.
 
         To be called as work of `do`, inside the database's transaction. Afterwards the replica
         shows the actions and what the resolver made of them, and the outbox holds the entries.
         """
-        dots, touched = self._author(actions)
+        dots, touched = self._author(actions, chunks)
         self._resolve(touched)
         return dots
 
     def _resolve(self, touched: set[NodeId]) -> None:
         self._touched |= touched
-        names: dict[DeviceId, str] | None = None
+        names: dict[DeviceId, str] = {}
+
+        def label(device: bytes, time: int) -> bytes:
+            names.update(names or self.device_names())
+            return conflict_label(names, device, time)
+
         for _ in range(RESOLVER_ROUNDS):
-            if names is None:
-                names = self.device_names()
-            actions = resolve(
-                self.replica.tree,
-                touched,
-                label=lambda device, time: conflict_label(names or {}, device, time),
-                hash=self.keys.node_hash,
-            )
+            actions = resolve(self.replica.tree, touched, label=label, hash=self.keys.node_hash)
             if not actions:
                 return
             _, touched = self._author(actions)
             self._touched |= touched
         raise RuntimeError("conflicts did not settle")
 
-    def _author(self, actions: Sequence[Action]) -> tuple[list[Dot], set[NodeId]]:
+    def _author(
+        self, actions: Sequence[Action], chunks: Iterable[ChunkId] = ()
+    ) -> tuple[list[Dot], set[NodeId]]:
         batch, dots = self._stamped(actions)
+        locations = self.replica.chunks.unannounced(chunks)
+        self.replica.chunks.mark_announced([location.chunk for location in locations])
         for part in split(batch):
-            self._seal(part)
+            self._seal(part, locations)
+            locations = []
         self._authored = True
         return dots, apply(self.replica.tree, [batch])
 
     def _stamped(self, actions: Iterable[Action]) -> tuple[Batch, list[Dot]]:
         me = self.device.id
         context = self.replica.tree.vector()
-        counter = context.get(me)
+        counter = context.seen(me)
         now = self._seams.now_ms()
         operations: list[Operation] = []
         dots: list[Dot] = []
@@ -172,21 +183,8 @@ class Ledger:
         self.replica.settings.set_int(_CLOCK, self._clock.last)
         return Batch(me, context, tuple(operations)), dots
 
-    def _seal(self, batch: Batch) -> None:
-        chunks = self._announce(batch)
-        state = self.log_state()
-        sequence, previous = self._last_own(state)
-        header = EntryHeader(
-            vault=self.keys.vault,
-            device=self.device.id,
-            sequence=EntrySequence(sequence + 1),
-            previous=previous,
-            seen_position=state.position,
-            seen_head=state.head,
-            epoch=self.keys.current,
-            packs=tuple(sorted({location.pack for location in chunks})),
-            kind=EntryKind.SEALED,
-        )
+    def _seal(self, batch: Batch, chunks: Sequence[ChunkLocation]) -> None:
+        header = self._header(EntryKind.SEALED, {location.pack for location in chunks})
         body = self.keys.seal_entry(header, encode_body(SealedBody(batch, tuple(chunks))))
         self._send(sign_entry(header, body, self.device.sign))
 
@@ -195,19 +193,7 @@ class Ledger:
 
         Returns its sequence among this device's entries.
         """
-        state = self.log_state()
-        sequence, previous = self._last_own(state)
-        header = EntryHeader(
-            vault=self.keys.vault,
-            device=self.device.id,
-            sequence=EntrySequence(sequence + 1),
-            previous=previous,
-            seen_position=state.position,
-            seen_head=state.head,
-            epoch=self.keys.current,
-            packs=(),
-            kind=EntryKind.CONTROL,
-        )
+        header = self._header(EntryKind.CONTROL, ())
         self._send(sign_entry(header, body, self.device.sign))
         self._authored = True
         return header.sequence
@@ -215,19 +201,20 @@ class Ledger:
     def _send(self, entry: Entry) -> None:
         self.replica.outbox.add(entry.header.sequence, encode_entry(entry))
 
-    def _announce(self, batch: Batch) -> list[ChunkLocation]:
-        """The chunk locations that no entry carried yet and that this batch's contents need."""
-        ids = [
-            chunk
-            for operation in batch.operations
-            if isinstance(operation.action, Write)
-            for chunk in decode_recipe(operation.action.content.detail).stored_chunks()
-        ]
-        if not ids:
-            return []
-        locations = self.replica.chunks.unannounced(ids)
-        self.replica.chunks.mark_announced([location.chunk for location in locations])
-        return locations
+    def _header(self, kind: EntryKind, packs: Iterable[PackId]) -> EntryHeader:
+        state = self.log_state()
+        sequence, previous = self._last_own(state)
+        return EntryHeader(
+            vault=self.keys.vault,
+            device=self.device.id,
+            sequence=EntrySequence(sequence + 1),
+            previous=previous,
+            seen_position=state.position,
+            seen_head=state.head,
+            epoch=self.keys.current,
+            packs=tuple(sorted(packs)),
+            kind=kind,
+        )
 
     def _last_own(self, state: LogState) -> tuple[int, EntryHash]:
         """Sequence and hash of this device's newest entry, sent or not."""
@@ -256,9 +243,18 @@ class Ledger:
                 if entry.header.kind is EntryKind.SEALED:
                     bodies.append(self._opened(entry))
                 else:
-                    self.keys = self.keys.learned(entry, self.device)
+                    self._learn(entry)
             self.replica.cursor.save(state)
             self._apply(bodies)
+
+    def _learn(self, entry: Entry) -> None:
+        """Take the secrets that a control entry brings, and have them safe before any use."""
+        control = decode_control(entry.body)
+        fresh = secrets_for_device(self.device, self.keys.vault, control)
+        for epoch, secret in fresh.items():
+            if epoch not in self.keys.epochs:
+                self.keys = self.keys.with_epoch(epoch, secret)
+                self._remember(self.keys)
 
     def _opened(self, entry: Entry) -> SealedBody:
         body = decode_body(self.keys.open_entry(entry))

@@ -220,11 +220,14 @@ class _Planner:
         if row is None:
             if kind_of(wanted.node) is Kind.DIRECTORY and (yield from self._room(wanted)):
                 yield MakeDirectory(wanted)
-        elif (row.parent, row.name) != (wanted.parent, wanted.name) or wanted.node in self._aside:
-            if (yield from self._room(wanted)):
-                self._left.add(wanted.node)
-                self._aside.discard(wanted.node)
-                yield MoveTo(wanted)
+            return
+        stands = (row.parent, row.name) == (wanted.parent, wanted.name)
+        if stands and wanted.node not in self._aside:
+            return
+        if (yield from self._room(wanted)):
+            self._left.add(wanted.node)
+            self._aside.discard(wanted.node)
+            yield MoveTo(wanted)
 
     def _room(self, wanted: Wanted) -> Generator[Step, None, bool]:
         """Clear the name for `wanted`; returns (as generator value) whether it is free."""

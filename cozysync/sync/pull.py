@@ -1,6 +1,7 @@
 """From the server's log to the replica, in order, waiting for what comes next."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 
@@ -30,7 +31,7 @@ class Puller:
         """
         wait = 0
         while True:
-            await self._link.attempt(lambda wait=wait: self._read(wait))
+            await self._link.attempt(partial(self._read, wait))
             # The first answer is wanted at once, to learn whether the server is there at all.
             wait = WAIT_S
 

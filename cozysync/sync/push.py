@@ -1,5 +1,7 @@
 """From the outbox to the server, in order."""
 
+from functools import partial
+
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Remote
@@ -25,7 +27,7 @@ async def push(ledger: Ledger, link: Link, remote: Remote) -> None:
             await ledger.outgoing.wait()
             continue
         entries = tuple(entry for _, entry in pending)
-        appended = await link.attempt(lambda entries=entries: remote.append(entries))
+        appended = await link.attempt(partial(remote.append, entries))
         sent = [sequence for sequence, _ in pending]
         positions = [position for position, _ in appended.positions]
-        await ledger.do(lambda sent=sent, positions=positions: ledger.acknowledge(sent, positions))
+        await ledger.do(partial(ledger.acknowledge, sent, positions))

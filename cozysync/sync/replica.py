@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cozysync.disk import INDEX_SCHEMA_NAME, MIGRATIONS
+from cozysync.disk import INDEX_COMPONENT, INDEX_MIGRATIONS
 from cozysync.replica import (
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
@@ -26,7 +26,7 @@ PARTS = (
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
     SETTINGS_SCHEMA,
-    Schema(INDEX_SCHEMA_NAME, MIGRATIONS),
+    Schema(INDEX_COMPONENT, INDEX_MIGRATIONS),
 )
 
 

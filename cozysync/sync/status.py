@@ -95,7 +95,9 @@ class Status:
         return plain  # type: ignore[no-any-return]
 
 
-def overall(folders: tuple[FolderStatus, ...], *, reachable: bool, alarm: bool, busy: bool) -> State:
+def overall(
+    folders: tuple[FolderStatus, ...], *, reachable: bool, alarm: bool, busy: bool
+) -> State:
     """The one word for a device: what a person must act on comes first."""
     states = {folder.state for folder in folders}
     if alarm or State.ATTENTION in states:

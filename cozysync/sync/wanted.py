@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 from cozysync.sync.plan import Wanted
-from cozysync_conflict import Kind, NodeId, Store, attribute, heads, is_shown, kind_of, shown_children
+from cozysync_conflict import (
+    Kind,
+    NodeId,
+    Store,
+    attribute,
+    heads,
+    is_shown,
+    kind_of,
+    shown_children,
+)
 
 EXECUTABLE = "executable"
 
@@ -37,15 +46,15 @@ class FolderTree:
     def _is_below(self, node: NodeId) -> bool:
         if not is_shown(self._store, node):
             return False
-        state = self._store.node(node)
+        state = self._store.get(node)
         while state is not None and state.parent is not None:
             if state.parent == self._folder:
                 return True
-            state = self._store.node(state.parent)
+            state = self._store.get(state.parent)
         return False
 
     def _describe(self, node: NodeId) -> Wanted | None:
-        state = self._store.node(node)
+        state = self._store.get(node)
         if state is None or state.parent is None:
             return None
         if kind_of(node) is Kind.DIRECTORY:

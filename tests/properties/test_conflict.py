@@ -31,6 +31,8 @@ def everything(device):
         node, path = queue.pop()
         for child in sorted(shown_children(device.store, node), key=lambda c: (c.name, c.id)):
             where = path + child.name.decode()
+            if where in paths:
+                continue  # while nothing resolves, two nodes may bear one name
             paths.append(where)
             if kind_of(child.id) is Kind.DIRECTORY:
                 queue.append((child.id, where + "/"))

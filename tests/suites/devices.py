@@ -58,7 +58,7 @@ class Device:
         for name in path.split("/"):
             matches = self.store.named(node, name.encode())
             assert matches, f"{self.name} shows no {path}"
-            node = matches[0]
+            node = min(matches)
         return node
 
     def exists(self, path: str) -> bool:
@@ -67,7 +67,7 @@ class Device:
             matches = self.store.named(node, name.encode())
             if not matches:
                 return False
-            node = matches[0]
+            node = min(matches)
         return True
 
     def mkdir(self, path: str) -> NodeId:
@@ -80,7 +80,7 @@ class Device:
         parent, name = self._split(path)
         there = [n for n in self.store.named(parent, name) if kind_of(n) is Kind.FILE]
         if there:
-            node = there[0]
+            node = min(there)
             seen = tuple(head.dot for head in heads(self.store, node))
             self.author([Write(node, content(text), seen)])
             return node

@@ -1,0 +1,100 @@
+"""From files to packs: read, cut, name, compress, seal, gather.
+
+One `Ingest` takes files one after another and gathers what is new of them into packs. It blocks
+and holds about one pack in memory; the engine runs it in a thread and uploads what it gives.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from cozysync.content.chunker import chunks_of
+from cozysync.content.compress import pack_chunk
+from cozysync.content.recipe import (
+    INLINE_BELOW,
+    MAX_DIRECT,
+    Part,
+    Recipe,
+    list_pieces,
+    recipe_digest,
+)
+from cozysync.vault import VaultKeys
+from cozysync_conflict import Content
+from cozysync_protocol import ChunkId, Pack, PackBuilder
+
+PACK_SIZE = 8 * 1024 * 1024
+"""A pack is finished when it is this large. Larger ones begin to arrive later at the other side
+and hold more memory; smaller ones cost more requests."""
+
+Known = Callable[[Iterable[ChunkId]], set[ChunkId]]
+"""Which of these chunks the vault has already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What a file holds. `in_pack` is the number of the pack that must be on the server before
+    the content may be spoken of: all packs up to it, 0 when none is needed. `chunks` are all
+    that the content is made of."""
+
+    content: Content
+    in_pack: int
+    chunks: tuple[ChunkId, ...] = ()
+
+
+class Ingest:
+    """Turns files into contents and packs. Packs are numbered 1, 2, 3… as they are finished."""
+
+    def __init__(self, keys: VaultKeys, known: Known) -> None:
+        self._keys = keys
+        self._known = known
+        self._builder = PackBuilder()
+        self._begun: set[ChunkId] = set()
+        self._finished = 0
+        self.packs: list[Pack] = []
+
+    def file(self, file: BinaryIO, size: int, mtime_ns: int) -> Ingested:
+        """Take a file in; finished packs are appended to `packs`."""
+        if size < INLINE_BELOW:
+            data = file.read(INLINE_BELOW) or b""
+            if len(data) < INLINE_BELOW:
+                return self.inline(data, mtime_ns)
+            file.seek(0)
+        parts: list[Part] = []
+        total = 0
+        for chunk in chunks_of(file, size):
+            parts.append((self._take(chunk), len(chunk)))
+            total += len(chunk)
+        recipe = Recipe(total, mtime_ns, chunks=tuple(parts))
+        digest = recipe_digest(self._keys, recipe)
+        lists: tuple[Part, ...] = ()
+        if len(parts) > MAX_DIRECT:
+            lists = tuple((self._take(piece), len(piece)) for piece in list_pieces(parts))
+            recipe = Recipe(total, mtime_ns, lists=lists)
+        chunks = tuple(chunk for chunk, _ in (*parts, *lists))
+        return Ingested(Content(digest, recipe.encode()), self._needs(), chunks)
+
+    def inline(self, data: bytes, mtime_ns: int) -> Ingested:
+        """A content that travels in its recipe: a small file, or a link's target."""
+        recipe = Recipe(len(data), mtime_ns, inline=data)
+        return Ingested(Content(recipe_digest(self._keys, recipe), recipe.encode()), 0)
+
+    def flush(self) -> None:
+        """Finish the pack that was begun."""
+        if len(self._builder):
+            self.packs.append(self._builder.finish(self._keys.seal_index))
+            self._finished += 1
+            self._builder = PackBuilder()
+
+    def _take(self, plaintext: bytes) -> ChunkId:
+        chunk = self._keys.chunk_id(plaintext)
+        if chunk in self._begun or self._known((chunk,)):
+            return chunk
+        if self._builder.size >= PACK_SIZE:
+            self.flush()
+        self._builder.add(chunk, bytes(self._keys.seal_chunk(chunk, pack_chunk(plaintext))))
+        self._begun.add(chunk)
+        return chunk
+
+    def _needs(self) -> int:
+        """The newest pack that could hold anything of the file: the one now being filled."""
+        return self._finished + (1 if len(self._builder) else 0)

@@ -1,0 +1,203 @@
+"""The disk index: what the disk held when it was last in sync with the vault.
+
+One row for each node that is in place. It tells an edit from what cozysync itself wrote, and is
+what `scan` and `plan` compare with. It lives in the replica's database, so that it changes in
+the same transaction as what was authored from it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from cozysync.disk.posix import Stat
+from cozysync_conflict import Dot, Kind, NodeId, kind_of
+
+INDEX_COMPONENT = "disk"
+
+INDEX_MIGRATIONS = (
+    """
+    CREATE TABLE disk_index (
+        folder BLOB NOT NULL, node BLOB NOT NULL, parent BLOB NOT NULL, name BLOB NOT NULL,
+        inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
+        ctime INTEGER NOT NULL, executable INTEGER NOT NULL, digest BLOB NOT NULL,
+        heads BLOB NOT NULL, racy INTEGER NOT NULL,
+        PRIMARY KEY (folder, node)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX disk_index_place ON disk_index (folder, parent, name);
+    CREATE INDEX disk_index_inode ON disk_index (folder, inode);
+    """,
+)
+
+_COLUMNS = "node, parent, name, inode, size, mtime, ctime, executable, digest, heads, racy"
+_DOT = 24
+
+
+class IndexRow(NamedTuple):
+    """One node in place. `digest` is empty for directories; `packed_heads` are the versions.
+
+    `racy` says that the file could have changed again within the tick of its last change: its
+    stat alone is no proof that it is the same.
+    """
+
+    node: NodeId
+    parent: NodeId
+    name: bytes
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    executable: bool
+    digest: bytes = b""
+    packed_heads: bytes = b""
+    racy: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What the node is."""
+        return kind_of(self.node)
+
+    @property
+    def heads(self) -> tuple[Dot, ...]:
+        """The versions whose content is on the disk."""
+        data = self.packed_heads
+        return tuple(
+            Dot(data[at : at + 16], int.from_bytes(data[at + 16 : at + _DOT], "big"))
+            for at in range(0, len(data), _DOT)
+        )
+
+    def with_stat(self, stat: Stat, *, racy: bool = False) -> "IndexRow":
+        """This row after the disk was seen like that."""
+        return self._replace(
+            inode=stat.inode,
+            size=stat.size,
+            mtime_ns=stat.mtime_ns,
+            ctime_ns=stat.ctime_ns,
+            executable=stat.executable,
+            racy=racy,
+        )
+
+    def fits(self, stat: Stat) -> bool:
+        """Whether the disk still holds just what it held: nothing has touched it since."""
+        if stat.kind is not self.kind or stat.inode != self.inode:
+            return False
+        if self.kind is Kind.DIRECTORY:
+            return True
+        return (
+            stat.size == self.size
+            and stat.mtime_ns == self.mtime_ns
+            and stat.ctime_ns == self.ctime_ns
+        )
+
+
+def pack_heads(heads: Iterable[Dot]) -> bytes:
+    """The form in which a row keeps heads."""
+    return b"".join(device + counter.to_bytes(8, "big") for device, counter in sorted(heads))
+
+
+def new_row(
+    node: NodeId, parent: NodeId, name: bytes, stat: Stat, *, racy: bool = False
+) -> IndexRow:
+    """The row of a node that is in place for the first time."""
+    empty = IndexRow(node, parent, name, 0, 0, 0, 0, executable=False)
+    return empty.with_stat(stat, racy=racy)
+
+
+class DiskIndex:
+    """The rows of one folder, whose own directory is node `root` (it has no row)."""
+
+    def __init__(self, connection: sqlite3.Connection, root: NodeId) -> None:
+        self._connection = connection
+        self.root = root
+
+    def row(self, node: NodeId) -> IndexRow | None:
+        """The row of a node, or None."""
+        return self._one("node = ?", node)
+
+    def at(self, parent: NodeId, name: bytes) -> IndexRow | None:
+        """The row that stands at a name, or None."""
+        return self._one("parent = ? AND name = ?", parent, name)
+
+    def children(self, parent: NodeId) -> list[IndexRow]:
+        """The rows directly inside a directory."""
+        return self._many("parent = ?", parent)
+
+    def with_inode(self, inode: int) -> list[IndexRow]:
+        """The rows that had this inode."""
+        return self._many("inode = ?", inode)
+
+    def find(self, path: bytes) -> NodeId | None:
+        """The node at a path, the folder's own for `b""`; None when the index has none."""
+        node = self.root
+        for name in path.split(b"/") if path else ():
+            row = self.at(node, name)
+            if row is None:
+                return None
+            node = row.node
+        return node
+
+    def path(self, node: NodeId) -> bytes | None:
+        """The path of a node; None when it, or a directory above, has no row."""
+        names: list[bytes] = []
+        while node != self.root:
+            row = self.row(node)
+            if row is None:
+                return None
+            names.append(row.name)
+            node = row.parent
+        return b"/".join(reversed(names))
+
+    def below(self, node: NodeId) -> Iterator[IndexRow]:
+        """The rows below a directory, each directory before what it holds."""
+        for child in self.children(node):
+            yield child
+            if child.kind is Kind.DIRECTORY:
+                yield from self.below(child.node)
+
+    def nodes(self) -> list[NodeId]:
+        """Every node that has a row."""
+        query = "SELECT node FROM disk_index WHERE folder = ?"
+        return [NodeId(row[0]) for row in self._connection.execute(query, (self.root,))]
+
+    def totals(self) -> tuple[int, int]:
+        """How many files and links are in place, and their bytes together."""
+        files, size = self._connection.execute(
+            "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM disk_index"
+            " WHERE folder = ? AND digest != x''",
+            (self.root,),
+        ).fetchone()
+        return files, size
+
+    def count(self) -> int:
+        """How many rows there are."""
+        query = "SELECT COUNT(*) FROM disk_index WHERE folder = ?"
+        return int(self._connection.execute(query, (self.root,)).fetchone()[0])
+
+    def put(self, rows: Iterable[IndexRow]) -> None:
+        """Remember rows, each in place of its node's row and of whatever stood at its name."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO disk_index VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(self.root, *row) for row in rows],
+        )
+
+    def remove(self, nodes: Iterable[NodeId]) -> None:
+        """Forget rows; those below a directory are not removed with it."""
+        self._connection.executemany(
+            "DELETE FROM disk_index WHERE folder = ? AND node = ?",
+            [(self.root, node) for node in nodes],
+        )
+
+    def clear(self) -> None:
+        """Forget everything: the folder is not synced any more."""
+        self._connection.execute("DELETE FROM disk_index WHERE folder = ?", (self.root,))
+
+    def _one(self, condition: str, *values: object) -> IndexRow | None:
+        found = self._select(condition, *values).fetchone()
+        return IndexRow(*found) if found is not None else None
+
+    def _many(self, condition: str, *values: object) -> list[IndexRow]:
+        return [IndexRow(*row) for row in self._select(condition, *values).fetchall()]
+
+    def _select(self, condition: str, *values: object) -> sqlite3.Cursor:
+        # The condition is one of the constants above, never a value.
+        query = f"SELECT {_COLUMNS} FROM disk_index WHERE folder = ? AND {condition}"  # noqa: S608
+        return self._connection.execute(query, (self.root, *values))

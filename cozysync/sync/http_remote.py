@@ -1,0 +1,233 @@
+"""The server over HTTP/1.1, with httpx."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from cozysync.sync.remote import Refused, Unreachable
+from cozysync_protocol import (
+    MAX_MESSAGE,
+    Append,
+    Appended,
+    Challenge,
+    CreateVault,
+    DeviceId,
+    ErrorCode,
+    FrameReader,
+    HeadHash,
+    LogFrame,
+    Malformed,
+    PackId,
+    Position,
+    Problem,
+    Reader,
+    Session,
+    SessionProof,
+    SessionRequest,
+    VaultId,
+    decode,
+    session_signed_part,
+)
+
+CONNECT_S = 5.0
+# A request for which nothing moves for so long is given up; transfers themselves may take longer.
+SILENCE_S = 30.0
+# A waiting read, some transfers, a push: more connections would only share the same line.
+CONNECTIONS = 12
+
+_MESSAGEPACK = {"content-type": "application/msgpack"}
+_END = "cozysync-end"
+
+
+class HttpRemote:
+    """A `Remote` that speaks to a real server. Close it when done.
+
+    `sign` is the device's signature, None for a device that has no vault yet and may only use
+    mailboxes and `create_vault`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        vault: VaultId | None = None,
+        device: DeviceId | None = None,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._vault = vault
+        self._device = device
+        self._sign = sign
+        self._token: str | None = None
+        self._client = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=60),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def create_vault(self, invitation: str, entry: bytes) -> HeadHash:
+        data = await self._ask("POST", "/v1/vaults", CreateVault(invitation, entry).encode())
+        read = Reader(_decoded(data), "vault", fields=2)
+        read.integer(1, 1)
+        return HeadHash(read.exactly(32))
+
+    async def append(self, entries: Sequence[bytes]) -> Appended:
+        data = await self._ask("POST", self._path("log"), Append(tuple(entries)).encode(), own=True)
+        try:
+            appended = Appended.decode(data)
+        except Malformed as error:
+            raise Unreachable(self.url, "its answer makes no sense") from error
+        if len(appended.positions) != len(entries):
+            raise Unreachable(self.url, "its answer does not fit the question")
+        return appended
+
+    async def log(self, after: Position, wait_s: int) -> AsyncIterator[Sequence[LogFrame]]:
+        """See `Remote.log`; frames come in batches as they arrive."""
+        end = after
+        while True:
+            frames = FrameReader()
+            params = {"after": str(after), "wait": str(wait_s)}
+            timeout = httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
+            async with self._request(
+                "GET", self._path("log"), own=True, params=params, timeout=timeout
+            ) as response:
+                end = _end_of(response)
+                try:
+                    async for piece in response.aiter_bytes():
+                        batch = frames.feed(piece)
+                        if batch:
+                            after = batch[-1].position
+                            yield batch
+                except Malformed as error:
+                    raise Unreachable(self.url, "its answer makes no sense") from error
+            if after >= end:
+                return
+            wait_s = 0
+
+    async def end(self) -> Position:
+        params = {"after": str(2**62), "wait": "0"}
+        async with self._request("GET", self._path("log"), own=True, params=params) as response:
+            return _end_of(response)
+
+    async def put_pack(self, pack: PackId, data: bytes) -> None:
+        await self._ask("PUT", self._path(f"packs/{pack.hex()}"), data, own=True)
+
+    async def get_pack(self, pack: PackId, start: int, length: int) -> bytes:
+        headers = {"range": f"bytes={start}-{start + length - 1}"}
+        path = self._path(f"packs/{pack.hex()}")
+        async with self._request("GET", path, own=True, headers=headers) as response:
+            pieces = [piece async for piece in response.aiter_raw()]
+        data = b"".join(pieces)
+        if len(data) > length:
+            raise Unreachable(self.url, "it sent more than was asked for")
+        return data
+
+    async def open_mailbox(self) -> int:
+        data = await self._ask("POST", "/v1/mailbox", b"", own=True)
+        return Reader(_decoded(data), "mailbox", fields=1).integer(1)
+
+    async def leave(self, box: int, side: str, index: int, message: bytes) -> None:
+        await self._ask("PUT", f"/v1/mailbox/{box}/{side}/{index}", message)
+
+    async def collect(self, box: int, side: str, index: int, wait_s: int) -> bytes | None:
+        path = f"/v1/mailbox/{box}/{side}/{index}"
+        timeout = httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
+        params = {"wait": str(wait_s)}
+        async with self._request("GET", path, params=params, timeout=timeout) as response:
+            data = await response.aread()
+            return None if response.status_code == 204 else data
+
+    async def close_mailbox(self, box: int) -> None:
+        await self._ask("DELETE", f"/v1/mailbox/{box}", b"")
+
+    # --- one exchange
+
+    def _path(self, rest: str) -> str:
+        assert self._vault is not None, "this remote is not for a vault"
+        return f"/v1/vaults/{self._vault.hex()}/{rest}"
+
+    async def _ask(self, method: str, path: str, content: bytes, *, own: bool = False) -> bytes:
+        async with self._request(
+            method, path, own=own, content=content, headers=_MESSAGEPACK
+        ) as response:
+            return await response.aread()
+
+    @asynccontextmanager
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        own: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **rest: Any,
+    ) -> AsyncIterator[httpx.Response]:
+        """One request; `own` asks on behalf of the vault, with a session.
+
+        A session that has run out is renewed once.
+        """
+        for last in (False, True):
+            sent = dict(headers or {})
+            if own:
+                sent["authorization"] = f"Bearer {await self._session()}"
+            try:
+                async with self._client.stream(method, path, headers=sent, **rest) as response:
+                    if response.status_code < 400:
+                        yield response
+                        return
+                    problem = await self._problem(response)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise Unreachable(self.url, _said(error)) from error
+            if problem.code is not ErrorCode.NO_SESSION or not own or last:
+                raise Refused(problem.code, problem.detail)
+            self._token = None
+
+    async def _session(self) -> str:
+        if self._token is None:
+            assert self._vault is not None
+            assert self._device is not None
+            assert self._sign is not None
+            request = SessionRequest(self._vault, self._device)
+            data = await self._ask("POST", "/v1/sessions", request.encode())
+            nonce = Challenge.decode(data).nonce
+            signature = self._sign(session_signed_part(self._vault, self._device, nonce))
+            proof = SessionProof(self._vault, self._device, nonce, signature)
+            data = await self._ask("POST", "/v1/sessions/proof", proof.encode())
+            self._token = Session.decode(data).token
+        return self._token
+
+    async def _problem(self, response: httpx.Response) -> Problem:
+        data = await response.aread()
+        try:
+            return Problem.decode(data)
+        except Malformed as error:
+            why = f"it answers {response.status_code}, and not as a cozysync server does"
+            raise Unreachable(self.url, why) from error
+
+
+def _decoded(data: bytes) -> object:
+    return decode(data, max_bytes=MAX_MESSAGE)
+
+
+def _end_of(response: httpx.Response) -> Position:
+    end = response.headers.get(_END, "")
+    if not end.isdigit():
+        raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
+    return Position(int(end))
+
+
+def _said(error: Exception) -> str:
+    match error:
+        case httpx.ConnectError():
+            return "no connection"
+        case httpx.TimeoutException():
+            return "no answer in time"
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
+            return "that is no address of a server"
+    return str(error) or type(error).__name__

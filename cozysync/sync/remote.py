@@ -1,0 +1,89 @@
+"""The server as a device sees it.
+
+Contract: every call is one exchange and is never repeated here; `Link.attempt` does that. All are
+safe to repeat: an entry, pack or message that arrived before is taken as the same one.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from cozysync.vault.errors import CozyError, ExitCode
+from cozysync_protocol import Appended, ErrorCode, HeadHash, LogFrame, PackId, Position
+
+
+class Unreachable(CozyError):
+    """The server did not answer, or not as a cozysync server does. Trying again may help."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The server {url} cannot be reached: {why}.",
+            "Check the address and the network, and that the server runs; syncing goes on by "
+            "itself once it answers.",
+        )
+
+
+class Refused(CozyError):
+    """The server answered no. `retryable` says whether the same request may succeed later."""
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(f"The server refused: {detail}.", _REMEDIES.get(code, _REMEDY))
+        self.code = code
+        self.detail = detail
+
+    @property
+    def retryable(self) -> bool:
+        """Whether waiting may mend it: a full disk, an overloaded or restarting server."""
+        return self.code in (
+            ErrorCode.STORAGE_FULL,
+            ErrorCode.UNAVAILABLE,
+            ErrorCode.TOO_MANY,
+            ErrorCode.INTERNAL,
+        )
+
+
+_REMEDY = "Run cozysync status; the server's log says more."
+_REMEDIES = {
+    ErrorCode.BAD_INVITATION: "Ask for a new code: cozysync server invite on the server.",
+    ErrorCode.NO_SESSION: "The server does not know this device: is it the right server?",
+    ErrorCode.DEVICE_REVOKED: "This device was revoked; pair it again from another device.",
+    ErrorCode.STORAGE_FULL: "Free space on the server's disk; syncing goes on by itself.",
+    ErrorCode.NOT_FOUND: "The code may have expired: run cozysync pair again for a new one.",
+}
+
+
+class Remote(Protocol):
+    """One vault on one server."""
+
+    url: str
+
+    async def create_vault(self, invitation: str, entry: bytes) -> HeadHash:
+        """Make the vault with its first entry."""
+
+    async def append(self, entries: Sequence[bytes]) -> Appended:
+        """Add entries to the log, all or none."""
+
+    def log(self, after: Position, wait_s: int) -> AsyncIterator[Sequence[LogFrame]]:
+        """The entries after a position, waiting up to so many seconds for the first."""
+
+    async def end(self) -> Position:
+        """The log's last position."""
+
+    async def put_pack(self, pack: PackId, data: bytes) -> None:
+        """Store a pack."""
+
+    async def get_pack(self, pack: PackId, start: int, length: int) -> bytes:
+        """Some bytes of a pack, fewer when it ends before."""
+
+    async def open_mailbox(self) -> int:
+        """A new mailbox's number."""
+
+    async def leave(self, box: int, side: str, index: int, message: bytes) -> None:
+        """Leave a message in a mailbox."""
+
+    async def collect(self, box: int, side: str, index: int, wait_s: int) -> bytes | None:
+        """A side's message in a mailbox, None when it did not come in time."""
+
+    async def close_mailbox(self, box: int) -> None:
+        """Throw a mailbox away."""
