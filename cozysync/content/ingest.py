@@ -32,28 +32,24 @@ Known = Callable[[Iterable[ChunkId]], set[ChunkId]]
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a file holds. `in_pack` is the number of the pack that must be on the server before
-    the content may be spoken of: all packs up to it, 0 when none is needed. `chunks` are all
-    that the content is made of."""
+    """What a file holds; `chunks` are all that the content is made of."""
 
     content: Content
-    in_pack: int
     chunks: tuple[ChunkId, ...] = ()
 
 
 class Ingest:
-    """Turns files into contents and packs. Packs are numbered 1, 2, 3… as they are finished."""
+    """Turns files into contents and packs; `emit` is handed each pack as it is finished."""
 
-    def __init__(self, keys: VaultKeys, known: Known) -> None:
+    def __init__(self, keys: VaultKeys, known: Known, emit: Callable[[Pack], None]) -> None:
         self._keys = keys
         self._known = known
         self._builder = PackBuilder()
         self._begun: set[ChunkId] = set()
-        self._finished = 0
-        self.packs: list[Pack] = []
+        self._emit = emit
 
     def file(self, file: BinaryIO, size: int, mtime_ns: int) -> Ingested:
-        """Take a file in; finished packs are appended to `packs`."""
+        """Take a file in. Its packs are all out only after `flush`."""
         if size < INLINE_BELOW:
             data = file.read(INLINE_BELOW) or b""
             if len(data) < INLINE_BELOW:
@@ -71,19 +67,19 @@ class Ingest:
             lists = tuple((self._take(piece), len(piece)) for piece in list_pieces(parts))
             recipe = Recipe(total, mtime_ns, lists=lists)
         chunks = tuple(chunk for chunk, _ in (*parts, *lists))
-        return Ingested(Content(digest, recipe.encode()), self._needs(), chunks)
+        return Ingested(Content(digest, recipe.encode()), chunks)
 
     def inline(self, data: bytes, mtime_ns: int) -> Ingested:
         """A content that travels in its recipe: a small file, or a link's target."""
         recipe = Recipe(len(data), mtime_ns, inline=data)
-        return Ingested(Content(recipe_digest(self._keys, recipe), recipe.encode()), 0)
+        return Ingested(Content(recipe_digest(self._keys, recipe), recipe.encode()))
 
     def flush(self) -> None:
         """Finish the pack that was begun."""
         if len(self._builder):
-            self.packs.append(self._builder.finish(self._keys.seal_index))
-            self._finished += 1
+            pack = self._builder.finish(self._keys.seal_index)
             self._builder = PackBuilder()
+            self._emit(pack)
 
     def _take(self, plaintext: bytes) -> ChunkId:
         chunk = self._keys.chunk_id(plaintext)
@@ -94,7 +90,3 @@ class Ingest:
         self._builder.add(chunk, bytes(self._keys.seal_chunk(chunk, pack_chunk(plaintext))))
         self._begun.add(chunk)
         return chunk
-
-    def _needs(self) -> int:
-        """The newest pack that could hold anything of the file: the one now being filled."""
-        return self._finished + (1 if len(self._builder) else 0)

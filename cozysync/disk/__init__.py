@@ -1,4 +1,4 @@
-"""A folder on a real disk: its marker, index and ignore rules."""
+"""A folder on a real disk: its marker, index and ignore rules, scanning and placing."""
 
 from cozysync.disk.ignore import (
     BUILT_IN,
@@ -13,6 +13,12 @@ from cozysync.disk.index import (
     new_row,
     pack_heads,
 )
+from cozysync.disk.place import (
+    ASIDE,
+    STAGING,
+    TRASH,
+    Placer,
+)
 from cozysync.disk.posix import (
     PRIVATE,
     Disk,
@@ -26,24 +32,58 @@ from cozysync.disk.root import (
     check_root,
     prepare_root,
 )
+from cozysync.disk.scan import (
+    RACY_NS,
+    Appeared,
+    Changed,
+    Findings,
+    Moved,
+    Unscannable,
+    Vanished,
+    is_racy,
+    scan,
+)
+from cozysync.disk.watch import (
+    DEBOUNCE_MS,
+    POLL_S,
+    STEP_MS,
+    Watcher,
+)
 
 __all__ = [
+    "ASIDE",
     "BUILT_IN",
+    "DEBOUNCE_MS",
     "IGNORE_FILE",
     "INDEX_COMPONENT",
     "INDEX_MIGRATIONS",
+    "POLL_S",
     "PRIVATE",
+    "RACY_NS",
+    "STAGING",
+    "STEP_MS",
+    "TRASH",
+    "Appeared",
+    "Changed",
     "Disk",
     "DiskIndex",
     "Entry",
+    "Findings",
     "FolderError",
     "Ignore",
     "IndexRow",
+    "Moved",
+    "Placer",
     "PosixDisk",
     "RootState",
     "Stat",
+    "Unscannable",
+    "Vanished",
+    "Watcher",
     "check_root",
+    "is_racy",
     "new_row",
     "pack_heads",
     "prepare_root",
+    "scan",
 ]

@@ -10,10 +10,9 @@
 SPAKE2 turns the words into a strong key that a listener cannot search for; each side then proves
 that it has it, bound to everything said so far. Whoever sits in the middle has one guess: the
 first wrong proof ends the conversation (`WrongCode`), and the caller closes the mailbox. Nothing
-secret is sent before the proofs. No step can be repeated or taken out of turn, and no message can be
-reflected: the sides use different keys for everything.
-
-No I/O: each method takes the other side's message and gives the one to send.
+secret is sent before the proofs. No step can be repeated or taken out of turn, and no message can
+be reflected: the sides use different keys for everything. No I/O: each method takes the other
+side's message and gives the one to send.
 """
 
 import hmac

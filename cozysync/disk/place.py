@@ -1,0 +1,174 @@
+"""Changing the disk without overwriting what has not been seen.
+
+Every step compares the disk with the index row that it goes by, in the same breath in which it
+changes it. What does not fit stays as the person left it, and the step answers `False`: a scan
+will find the difference. What is replaced or removed goes to the trash.
+
+A step is not durable by itself: call `Disk.sync` before the index says that it happened.
+"""
+
+import errno
+from collections.abc import Callable
+
+from cozysync.disk.index import DiskIndex, IndexRow
+from cozysync.disk.posix import PRIVATE, Disk, Stat
+from cozysync_conflict import Kind, NodeId
+
+STAGING = PRIVATE + b"/staging"
+ASIDE = PRIVATE + b"/aside"
+TRASH = PRIVATE + b"/trash"
+
+
+class Placer:
+    """The steps that change one folder. `day` gives the trash's directory name for today."""
+
+    def __init__(self, disk: Disk, day: Callable[[], str]) -> None:
+        self._disk = disk
+        self._day = day
+
+    def staged(self, node: NodeId) -> bytes:
+        """The path at which a node's new content is prepared; whatever was there is removed."""
+        path = STAGING + b"/" + node.hex().encode()
+        if self._disk.lstat(path) is not None:
+            self._disk.unlink(path)
+        return path
+
+    def put_new(self, staged: bytes, path: bytes) -> Stat | None:
+        """Give what is staged a name that is free; None when it is not."""
+        try:
+            self._disk.rename(staged, path)
+        except FileExistsError:
+            return None
+        return self._disk.lstat(path)
+
+    def replace(self, staged: bytes, path: bytes, row: IndexRow) -> Stat | None:
+        """Put what is staged in the place of the content that `row` saw; None when it changed."""
+        if not self._fits(path, row):
+            return None
+        if not self._disk.exchange(staged, path):
+            return self._replace_slowly(staged, path, row)
+        old = self._disk.lstat(staged)
+        if old is None or not _is_same(row, old):
+            self._disk.exchange(staged, path)
+            return None
+        self._discard(staged, path)
+        return self._disk.lstat(path)
+
+    def remove(self, path: bytes, row: IndexRow) -> bool:
+        """Take a node off the disk; False when it changed, or a directory holds something."""
+        if row.kind is Kind.DIRECTORY:
+            return self._remove_directory(path)
+        stat = self._disk.lstat(path)
+        if stat is None:
+            return True
+        if not row.fits(stat):
+            return False
+        grave = self._grave(path)
+        self._disk.rename(path, grave)
+        buried = self._disk.lstat(grave)
+        if buried is None or not _is_same(row, buried):
+            self._disk.rename(grave, path)
+            return False
+        return True
+
+    def move(self, old: bytes, new: bytes, row: IndexRow) -> Stat | None:
+        """Move a node to a free name; None when it changed or the name is taken."""
+        if not self._fits(old, row):
+            return None
+        try:
+            self._disk.rename(old, new)
+        except FileExistsError:
+            return None
+        return self._disk.lstat(new)
+
+    def set_aside(self, path: bytes, row: IndexRow) -> bytes | None:
+        """Take a node out of the way; its path there, None when it changed."""
+        aside = ASIDE + b"/" + row.node.hex().encode()
+        return aside if self.move(path, aside, row) is not None else None
+
+    def make_directory(self, path: bytes) -> Stat | None:
+        """Make a directory; None when something else has the name."""
+        try:
+            self._disk.mkdir(path)
+        except FileExistsError:
+            stat = self._disk.lstat(path)
+            return stat if stat is not None and stat.kind is Kind.DIRECTORY else None
+        return self._disk.lstat(path)
+
+    def recover(self, index: DiskIndex) -> None:
+        """After a kill: give what was set aside its name back, and empty the staging."""
+        for name, _ in list(self._disk.listing(ASIDE)):
+            node = NodeId(bytes.fromhex(name.decode("ascii", "replace").ljust(32, "0")[:32]))
+            path = index.path(node)
+            self._restore(ASIDE + b"/" + name, path)
+        for name, _ in list(self._disk.listing(STAGING)):
+            # An exchange may have left the person's version here: the trash keeps it.
+            self._discard(STAGING + b"/" + name, name)
+
+    def _restore(self, aside: bytes, path: bytes | None) -> None:
+        if path is not None:
+            try:
+                self._disk.rename(aside, path)
+            except (FileExistsError, FileNotFoundError):
+                pass
+            else:
+                return
+        name = (path or aside).rpartition(b"/")[2]
+        self._disk.rename(aside, self._free(name + b" (recovered)"))
+
+    def _free(self, name: bytes) -> bytes:
+        candidate, n = name, 1
+        while self._disk.lstat(candidate) is not None:
+            n += 1
+            candidate = name + b" %d" % n
+        return candidate
+
+    def _fits(self, path: bytes, row: IndexRow) -> bool:
+        stat = self._disk.lstat(path)
+        return stat is not None and row.fits(stat)
+
+    def _replace_slowly(self, staged: bytes, path: bytes, row: IndexRow) -> Stat | None:
+        """Without an exchange: the old one goes aside, where `recover` finds it after a kill."""
+        aside = self.set_aside(path, row)
+        if aside is None:
+            return None
+        moved = self._disk.lstat(aside)
+        if moved is None or not _is_same(row, moved) or self.put_new(staged, path) is None:
+            self._disk.rename(aside, path)
+            return None
+        self._discard(aside, path)
+        return self._disk.lstat(path)
+
+    def _remove_directory(self, path: bytes) -> bool:
+        try:
+            self._disk.rmdir(path)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                return False
+            raise
+        return True
+
+    def _discard(self, path: bytes, original: bytes) -> None:
+        self._disk.rename(path, self._grave(original))
+
+    def _grave(self, path: bytes) -> bytes:
+        """A free path in today's trash that tells where the thing came from."""
+        place = TRASH + b"/" + self._day().encode()
+        above, _, name = path.rpartition(b"/")
+        for part in (b"", *(above.split(b"/") if above else ())):
+            place = place + b"/" + part if part else place
+            if self._disk.lstat(place) is None:
+                self._disk.mkdir(place)
+        candidate, n = place + b"/" + name, 1
+        while self._disk.lstat(candidate) is not None:
+            n += 1
+            candidate = place + b"/%d %s" % (n, name[:240])
+        return candidate
+
+
+def _is_same(row: IndexRow, stat: Stat) -> bool:
+    """Whether this is what the row saw; a rename changes the time of the inode, so that is left
+    out here and was compared just before."""
+    return (stat.inode, stat.size, stat.mtime_ns) == (row.inode, row.size, row.mtime_ns)

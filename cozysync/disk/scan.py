@@ -1,0 +1,304 @@
+"""What a person did to the folder: the disk compared with the index.
+
+How to think about it. A watcher only says where to look; the scan lists those directories (or
+all) and compares. *Path first*: a name that is still there is the same node with new content,
+which makes editors' save-by-rename a plain edit. Only what is then left over is matched by
+inode: an entry whose inode belongs to a row that has left its place is a move, provided size and
+time of change agree, for inodes are used again at once. When the node whose place it took is
+itself found elsewhere, both are moves: that is how two names are swapped.
+
+Where a directory cannot be read, nothing in it counts as vanished.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cozysync.disk.ignore import Ignore
+from cozysync.disk.index import DiskIndex, IndexRow
+from cozysync.disk.posix import PRIVATE, Disk, Stat
+from cozysync_conflict import Kind, NodeId
+
+# A file changed less than this before it was looked at could change again within the same tick
+# of the file system's clock; 20 ms is twice the coarsest tick of common kernels.
+RACY_NS = 20_000_000
+
+
+@dataclass(eq=False, slots=True)
+class Appeared:
+    """Something new. `parent` is a node that has a row, or another thing that appeared."""
+
+    parent: "NodeId | Appeared"
+    name: bytes
+    path: bytes
+    stat: Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A file or link whose content must be looked at again."""
+
+    row: IndexRow
+    path: bytes
+    stat: Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A node that stands elsewhere now."""
+
+    row: IndexRow
+    parent: "NodeId | Appeared"
+    name: bytes
+    path: bytes
+    stat: Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """A topmost node that is gone, and all rows below it, directories before what they hold."""
+
+    root: IndexRow
+    rows: tuple[IndexRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unscannable:
+    """Something that cannot be synced, with one reason and one remedy."""
+
+    path: bytes
+    reason: str
+    remedy: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that a scan found; empty lists mean that disk and index agree.
+
+    `settled` are rows whose stat changed without meaning anything.
+    """
+
+    changed: list[Changed] = field(default_factory=list)
+    appeared: list[Appeared] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
+    vanished: list[Vanished] = field(default_factory=list)
+    settled: list[IndexRow] = field(default_factory=list)
+    unscannable: list[Unscannable] = field(default_factory=list)
+
+
+def is_racy(stat: Stat, now_ns: int) -> bool:
+    """Whether a file could change again without its stat showing it."""
+    return stat.mtime_ns >= now_ns - RACY_NS
+
+
+def scan(
+    disk: Disk, index: DiskIndex, ignore: Ignore, directories: Iterable[bytes] | None = None
+) -> Findings:
+    """Compare these directories (None: the whole folder) with the index.
+
+    Directories that are new or moved are always looked through to the bottom.
+    """
+    disk.forget()
+    run = _Scan(disk, index, ignore, everything=directories is None)
+    run.look([b""] if directories is None else directories)
+    disk.forget()
+    return run.findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    """An entry that is not simply what the index has at its place."""
+
+    parent: "NodeId | Appeared"
+    name: bytes
+    path: bytes
+    stat: Stat
+    displaced: IndexRow | None
+
+
+class _Scan:
+    def __init__(self, disk: Disk, index: DiskIndex, ignore: Ignore, *, everything: bool) -> None:
+        self._disk = disk
+        self._index = index
+        self._ignore = ignore
+        self._everything = everything
+        self._queue: list[tuple[bytes, NodeId | Appeared]] = []
+        self._looked: set[bytes] = set()
+        self._loose: list[_Loose] = []
+        self._missing: dict[NodeId, IndexRow] = {}
+        self._claimed: set[NodeId] = set()
+        self.findings = Findings()
+
+    def look(self, directories: Iterable[bytes]) -> None:
+        for path in directories:
+            self._enqueue_known(path)
+        self._drain()
+        inodes = {each.stat.inode for each in self._loose}
+        while self._loose:
+            batch, self._loose = self._loose, []
+            # Directories first and from the top, so that what they hold is compared with the
+            # rows of whatever they turn out to be.
+            for each in sorted(batch, key=lambda e: (e.stat.kind is not Kind.DIRECTORY, e.path)):
+                self._settle(each, inodes)
+            self._drain()
+            inodes |= {each.stat.inode for each in self._loose}
+        self._vanish()
+
+    # --- looking ---------------------------------------------------------------------------
+
+    def _enqueue_known(self, path: bytes) -> None:
+        """Queue the directory, or the nearest one above it that the index knows."""
+        node = self._index.find(path)
+        while node is None or not self._is_directory(path):
+            path = path.rpartition(b"/")[0]
+            node = self._index.find(path)
+            if not path:
+                break
+        self._queue.append((path, node if node is not None else self._index.root))
+
+    def _is_directory(self, path: bytes) -> bool:
+        stat = self._disk.lstat(path)
+        return stat is not None and stat.kind is Kind.DIRECTORY
+
+    def _drain(self) -> None:
+        while self._queue:
+            path, node = self._queue.pop()
+            if path not in self._looked:
+                self._looked.add(path)
+                self._list(path, node)
+
+    def _list(self, path: bytes, node: "NodeId | Appeared") -> None:
+        known = [] if isinstance(node, Appeared) else self._index.children(node)
+        rows = {row.name: row for row in known}
+        try:
+            entries = list(self._disk.listing(path))
+        except FileNotFoundError:
+            return  # gone meanwhile: the directory above will tell
+        except OSError as error:
+            self._refuse(path, f"the directory cannot be read: {error.strerror}")
+            return
+        for name, stat in entries:
+            row = rows.pop(name, None)
+            if row is not None and row.fits(stat) and not row.racy:
+                if stat.kind is Kind.DIRECTORY and self._everything:
+                    self._queue.append((path + b"/" + name if path else name, row.node))
+                elif stat.executable != row.executable:
+                    self.findings.changed.append(Changed(row, _join(path, name), stat))
+                continue
+            self._entry(_join(path, name), node, name, stat, row)
+        for row in rows.values():
+            self._missing[row.node] = row
+
+    def _entry(
+        self,
+        path: bytes,
+        parent: "NodeId | Appeared",
+        name: bytes,
+        stat: Stat,
+        row: IndexRow | None,
+    ) -> None:
+        if path == PRIVATE:
+            return
+        if row is None and self._ignore.covers(path, directory=stat.kind is Kind.DIRECTORY):
+            return
+        if stat.kind is None:
+            self._refuse(path, "it is a socket, pipe or device, which cannot be synced")
+            return
+        if row is not None and row.kind is stat.kind and row.inode == stat.inode:
+            self.findings.changed.append(Changed(row, path, stat))
+            return
+        if row is not None and row.kind is not stat.kind:
+            self._missing[row.node] = row
+            row = None
+        self._loose.append(_Loose(parent, name, path, stat, row))
+
+    def _refuse(self, path: bytes, reason: str) -> None:
+        remedy = "Mend that, move it out of the folder, or name it in .cozyignore."
+        self.findings.unscannable.append(Unscannable(path, reason, remedy))
+
+    # --- who is who ------------------------------------------------------------------------
+
+    def _settle(self, entry: _Loose, inodes: set[int]) -> None:
+        displaced = entry.displaced
+        mover = self._mover(entry)
+        if mover is not None and displaced is not None and displaced.inode not in inodes:
+            mover = None  # path first: whoever stood here is nowhere else, so it was replaced
+        if mover is not None:
+            if displaced is not None:
+                self._missing[displaced.node] = displaced
+            self._claimed.add(mover.node)
+            self.findings.moved.append(
+                Moved(mover, entry.parent, entry.name, entry.path, entry.stat)
+            )
+            if entry.stat.kind is Kind.DIRECTORY:
+                self._queue.append((entry.path, mover.node))
+        elif displaced is not None and displaced.node not in self._claimed:
+            if entry.stat.kind is Kind.DIRECTORY:
+                self.findings.settled.append(displaced.with_stat(entry.stat))
+                self._queue.append((entry.path, displaced.node))
+            else:
+                self.findings.changed.append(Changed(displaced, entry.path, entry.stat))
+        else:
+            new = Appeared(entry.parent, entry.name, entry.path, entry.stat)
+            self.findings.appeared.append(new)
+            if entry.stat.kind is Kind.DIRECTORY:
+                self._queue.append((entry.path, new))
+
+    def _mover(self, entry: _Loose) -> IndexRow | None:
+        """The row whose node this entry is, having left its own place."""
+        for row in self._index.with_inode(entry.stat.inode):
+            if row.kind is not entry.stat.kind or row.node in self._claimed:
+                continue
+            if not self._is_same(row, entry) or self._holds(row):
+                continue
+            return row
+        return None
+
+    def _is_same(self, row: IndexRow, entry: _Loose) -> bool:
+        if row.kind is not Kind.DIRECTORY:
+            return _looks_like(row, entry.stat)
+        known = {child.name for child in self._index.children(row.node)}
+        try:
+            found = {each.name for each in self._disk.listing(entry.path)}
+        except OSError:
+            return False
+        return not known or bool(known & found)
+
+    def _holds(self, row: IndexRow) -> bool:
+        """Whether the row's own place still holds it, or what a program put in its stead."""
+        path = self._index.path(row.node)
+        stat = self._disk.lstat(path) if path is not None else None
+        if stat is None or stat.kind is not row.kind:
+            return False
+        if stat.inode == row.inode:
+            return True
+        # Path first, unless what stands there came from another place itself: a swap.
+        return not any(
+            other.kind is row.kind and (row.kind is Kind.DIRECTORY or _looks_like(other, stat))
+            for other in self._index.with_inode(stat.inode)
+        )
+
+    # --- who is gone -----------------------------------------------------------------------
+
+    def _vanish(self) -> None:
+        gone = {node: row for node, row in self._missing.items() if node not in self._claimed}
+        for row in gone.values():
+            if row.parent in gone:
+                continue
+            below = tuple(self._below(row)) if row.kind is Kind.DIRECTORY else ()
+            self.findings.vanished.append(Vanished(row, below))
+
+    def _below(self, row: IndexRow) -> Iterable[IndexRow]:
+        for child in self._index.children(row.node):
+            if child.node in self._claimed:
+                continue
+            yield child
+            if child.kind is Kind.DIRECTORY:
+                yield from self._below(child)
+
+
+def _looks_like(row: IndexRow, stat: Stat) -> bool:
+    return (row.size, row.mtime_ns) == (stat.size, stat.mtime_ns)
+
+
+def _join(path: bytes, name: bytes) -> bytes:
+    return path + b"/" + name if path else name

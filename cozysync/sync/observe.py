@@ -1,0 +1,187 @@
+"""From what a scan found to what this device says of it.
+
+Runs inside one transaction with the index. Whatever the vault says already (because it was just
+placed here, or because another device did the same) only enters the index.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cozysync.content import Ingested
+from cozysync.disk import Appeared, Changed, DiskIndex, Findings, IndexRow, new_row, pack_heads
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.wanted import EXECUTABLE
+from cozysync_conflict import (
+    Action,
+    Create,
+    Delete,
+    Dot,
+    Kind,
+    Move,
+    NodeId,
+    SetAttribute,
+    Write,
+    attribute,
+    heads,
+    kind_of,
+)
+from cozysync_protocol import ChunkId
+
+_NO_DOT = Dot(b"", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file or link whose content is to be read. `row` is None for one that is new."""
+
+    path: bytes
+    parent: NodeId
+    name: bytes
+    kind: Kind
+    row: IndexRow | None
+
+
+class Observer:
+    """Turns one folder's findings into operations."""
+
+    def __init__(self, ledger: Ledger, index: DiskIndex) -> None:
+        self._ledger = ledger
+        self._tree = ledger.replica.tree
+        self._index = index
+
+    def structure(self, findings: Findings, *, deleting: bool) -> list[Job]:
+        """Author what needs no content, and return what does. Work of `Ledger.do`."""
+        with self._ledger.replica.database.transaction():
+            nodes: dict[int, NodeId] = {}
+            if deleting:
+                self._vanished(findings)
+            self._directories(findings, nodes)
+            self._moved(findings, nodes)
+            self._index.put(findings.settled)
+        return list(self._jobs(findings, nodes))
+
+    def contents(self, ready: Sequence[tuple[Job, IndexRow, Ingested]]) -> None:
+        """Author contents whose packs are on the server. Work of `Ledger.do`.
+
+        Each comes with a row that holds the stat with which it was read.
+        """
+        with self._ledger.replica.database.transaction():
+            actions: list[Action] = []
+            chunks: list[ChunkId] = []
+            rows: list[tuple[IndexRow, int | None]] = []
+            for job, seen, ingested in ready:
+                row, written = self._content(job, seen, ingested, actions)
+                rows.append((row, written))
+                if written is not None:
+                    chunks.extend(ingested.chunks)
+            dots = self._ledger.author(actions, chunks) if actions else []
+            self._index.put(
+                row if at is None else row._replace(packed_heads=pack_heads([dots[at]]))
+                for row, at in rows
+            )
+
+    # --- structure -------------------------------------------------------------------------
+
+    def _vanished(self, findings: Findings) -> None:
+        actions: list[Action] = []
+        for gone in findings.vanished:
+            nodes = [(row.node, row.parent) for row in (gone.root, *gone.rows)]
+            if any(self._is_shown(node) for node, _ in nodes):
+                actions.append(Delete(_NO_DOT, gone.root.node, tuple(nodes)))
+            self._index.remove([node for node, _ in nodes])
+        if actions:
+            self._ledger.author(actions)
+
+    def _directories(self, findings: Findings, nodes: dict[int, NodeId]) -> None:
+        for each in findings.appeared:
+            if each.stat.kind is not Kind.DIRECTORY:
+                continue
+            parent = _node(each.parent, nodes)
+            node = self._standing(parent, each.name, Kind.DIRECTORY)
+            if node is None:
+                node = self._ledger.new_node(parent, each.name, Kind.DIRECTORY)
+                self._ledger.author([Create(node, parent, each.name)])
+            nodes[id(each)] = node
+            self._index.put([new_row(node, parent, each.name, each.stat)])
+
+    def _moved(self, findings: Findings, nodes: dict[int, NodeId]) -> None:
+        actions: list[Action] = []
+        rows: list[IndexRow] = []
+        for each in findings.moved:
+            parent = _node(each.parent, nodes)
+            known = self._tree.get(each.row.node)
+            if known is None or (known.parent, known.name) != (parent, each.name):
+                actions.append(Move(each.row.node, parent, each.name))
+            racy = each.row.racy
+            row = each.row._replace(parent=parent, name=each.name)
+            rows.append(row.with_stat(each.stat, racy=racy))
+        self._index.remove([row.node for row in rows])
+        self._index.put(rows)
+        if actions:
+            self._ledger.author(actions)
+
+    def _jobs(self, findings: Findings, nodes: dict[int, NodeId]) -> Iterable[Job]:
+        for change in findings.changed:
+            row = self._index.row(change.row.node)
+            if row is not None:
+                yield _job(change, row)
+        for each in findings.appeared:
+            if each.stat.kind is not Kind.DIRECTORY and each.stat.kind is not None:
+                parent = _node(each.parent, nodes)
+                yield Job(each.path, parent, each.name, each.stat.kind, None)
+
+    # --- contents --------------------------------------------------------------------------
+
+    def _content(
+        self, job: Job, seen: IndexRow, ingested: Ingested, actions: list[Action]
+    ) -> tuple[IndexRow, int | None]:
+        """The new row, and at which place in `actions` its content was written, if it was."""
+        content, written = ingested.content, None
+        if job.row is not None:
+            row = job.row._replace(
+                inode=seen.inode,
+                size=seen.size,
+                mtime_ns=seen.mtime_ns,
+                ctime_ns=seen.ctime_ns,
+                executable=seen.executable,
+                racy=seen.racy,
+            )
+            node = row.node
+            if content.digest != row.digest:
+                written = len(actions)
+                actions.append(Write(node, content, row.heads))
+        else:
+            found = self._standing(job.parent, job.name, job.kind)
+            node = found or self._ledger.new_node(job.parent, job.name, job.kind)
+            row = seen._replace(node=node, parent=job.parent, name=job.name)
+            same = [h.dot for h in heads(self._tree, node) if h.content.digest == content.digest]
+            row = row._replace(packed_heads=pack_heads(same))
+            if found is None:
+                actions.append(Create(node, job.parent, job.name))
+            if not same:
+                written = len(actions)
+                actions.append(Write(node, content, ()))
+        said = attribute(self._tree, node, EXECUTABLE) == b"\x01"
+        changed = job.row is None or job.row.executable != row.executable
+        if kind_of(node) is Kind.FILE and changed and said != row.executable:
+            actions.append(SetAttribute(node, EXECUTABLE, b"\x01" if row.executable else b""))
+        return row._replace(digest=content.digest), written
+
+    def _standing(self, parent: NodeId, name: bytes, kind: Kind) -> NodeId | None:
+        """A node that the vault shows at this place and that is not yet on the disk."""
+        for node in self._tree.named(parent, name):
+            if kind_of(node) is kind and self._index.row(node) is None:
+                return node
+        return None
+
+    def _is_shown(self, node: NodeId) -> bool:
+        known = self._tree.get(node)
+        return known is not None and known.shown
+
+
+def _node(parent: NodeId | Appeared, nodes: dict[int, NodeId]) -> NodeId:
+    return nodes[id(parent)] if isinstance(parent, Appeared) else parent
+
+
+def _job(change: Changed, row: IndexRow) -> Job:
+    return Job(change.path, row.parent, row.name, row.kind, row)

@@ -1,0 +1,297 @@
+"""Taking the steps of a plan: the one place where the engine changes the disk.
+
+Structure first, in order, each batch made durable before the index says so. Contents are fetched
+and staged without any lock and put in place in waves. A step that meets something unseen is left;
+the scan that follows turns it into an operation, and the next plan goes from there.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from cozysync.content import Recipe, decode_recipe
+from cozysync.disk import ASIDE, Disk, DiskIndex, IndexRow, Placer, Stat, new_row, pack_heads
+from cozysync.sync.download import WINDOW, Downloader, Local, NotYet
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.plan import (
+    MakeDirectory,
+    MoveTo,
+    NameTaken,
+    Refresh,
+    Remove,
+    SetAside,
+    SetExecutable,
+    Step,
+    Wanted,
+    WriteContent,
+)
+from cozysync.sync.seams import Seams
+from cozysync_conflict import Kind, NodeId, kind_of
+
+# Files put in place and made durable together: `syncfs` costs the same for one as for many.
+FILES_PER_WAVE = 1000
+
+Staged = tuple[WriteContent, bytes, Recipe]
+
+
+class Placing:
+    """Brings one folder to what the vault shows. `unseen` gathers paths to look at again."""
+
+    def __init__(
+        self, disk: Disk, index: DiskIndex, ledger: Ledger, downloader: Downloader, seams: Seams
+    ) -> None:
+        self._disk = disk
+        self._index = index
+        self._ledger = ledger
+        self._downloader = downloader
+        self._seams = seams
+        self.placer = Placer(disk, self._day)
+        self.unseen: set[bytes] = set()
+
+    async def take(self, steps: Sequence[Step]) -> set[NodeId]:
+        """Take these steps; returns the nodes whose step must wait for something."""
+        contents = [step for step in steps if isinstance(step, WriteContent)]
+        others = [step for step in steps if not isinstance(step, WriteContent)]
+        waiting: set[NodeId] = set()
+        if others:
+            waiting |= await self._ledger.do(partial(self._structure, others))
+        for wave in _waves(contents):
+            waiting |= await self._contents(wave)
+        return waiting
+
+    def _day(self) -> str:
+        return f"{datetime.fromtimestamp(self._seams.now_ns() / 1e9, UTC):%Y-%m-%d}"
+
+    # --- structure -------------------------------------------------------------------------
+
+    def _structure(self, steps: Sequence[Step]) -> set[NodeId]:
+        self._disk.forget()
+        aside: dict[NodeId, bytes] = {}
+        waiting: set[NodeId] = set()
+        with self._ledger.replica.database.transaction():
+            for step in steps:
+                node = step.node if isinstance(step, SetAside | Remove) else step.wanted.node
+                if not self._one(step, aside):
+                    waiting.add(node)
+            self._disk.sync()
+        self._disk.forget()
+        return waiting
+
+    def _one(self, step: Step, aside: dict[NodeId, bytes]) -> bool:
+        match step:
+            case MakeDirectory(wanted):
+                return self._make_directory(wanted)
+            case SetAside(node):
+                return self._set_aside(node, aside)
+            case MoveTo(wanted):
+                return self._move(wanted, aside)
+            case Remove(node):
+                return self._remove(node, aside)
+            case Refresh(wanted):
+                return self._refresh(wanted)
+            case SetExecutable(wanted):
+                return self._set_executable(wanted)
+            case NameTaken():
+                return False
+        return True
+
+    def _make_directory(self, wanted: Wanted) -> bool:
+        path = self._path(wanted)
+        stat = self.placer.make_directory(path) if path is not None else None
+        return self._took(wanted, path, stat)
+
+    def _set_aside(self, node: NodeId, aside: dict[NodeId, bytes]) -> bool:
+        row, path = self._index.row(node), self._index.path(node)
+        if row is None or path is None:
+            return False
+        place = self.placer.set_aside(path, row)
+        if place is None:
+            self.unseen.add(_above(path))
+            return False
+        aside[node] = place
+        return True
+
+    def _move(self, wanted: Wanted, aside: dict[NodeId, bytes]) -> bool:
+        row = self._index.row(wanted.node)
+        old = aside.pop(wanted.node, None) or self._index.path(wanted.node)
+        new = self._path(wanted)
+        if row is None or old is None or new is None:
+            return False
+        seen = self._disk.lstat(old)
+        if old.startswith(ASIDE) and seen is not None:
+            row = row.with_stat(seen)  # setting aside changed the inode's time
+        stat = self.placer.move(old, new, row)
+        if stat is None:
+            self.unseen |= {_above(old), _above(new)}
+            return False
+        self._index.remove([row.node])
+        moved = row._replace(parent=wanted.parent, name=wanted.name)
+        self._index.put([moved.with_stat(stat, racy=row.racy)])
+        return True
+
+    def _remove(self, node: NodeId, aside: dict[NodeId, bytes]) -> bool:
+        row = self._index.row(node)
+        path = aside.pop(node, None) or self._index.path(node)
+        if row is None or path is None:
+            return True
+        if not self.placer.remove(path, row):
+            self.unseen |= {_above(path), path}
+            return False
+        self._index.remove([node])
+        return True
+
+    def _refresh(self, wanted: Wanted) -> bool:
+        row = self._index.row(wanted.node)
+        if row is not None:
+            self._index.put([row._replace(packed_heads=pack_heads(wanted.heads))])
+        return True
+
+    def _set_executable(self, wanted: Wanted) -> bool:
+        row, path = self._index.row(wanted.node), self._index.path(wanted.node)
+        if row is None or path is None or row.executable == wanted.executable:
+            return True
+        stat = self._disk.lstat(path)
+        if stat is None or not row.fits(stat):
+            self.unseen.add(_above(path))
+            return False
+        self._disk.set_executable(path, wanted.executable)
+        after = self._disk.lstat(path)
+        if after is not None:
+            self._index.put([row.with_stat(after, racy=row.racy)])
+        return True
+
+    # --- contents --------------------------------------------------------------------------
+
+    async def _contents(self, wave: Sequence[WriteContent]) -> set[NodeId]:
+        waiting = {step.wanted.node for step in wave}
+        recipes: list[tuple[WriteContent, Recipe]] = []
+        for step in wave:
+            assert step.wanted.content is not None
+            try:
+                recipes.append((step, await self._downloader.recipe(step.wanted.content)))
+            except NotYet:
+                continue
+        try:
+            staged = await self._stage(recipes)
+        except NotYet:
+            return waiting
+        return waiting - await self._ledger.do(partial(self._put, staged))
+
+    async def _stage(self, recipes: Sequence[tuple[WriteContent, Recipe]]) -> list[Staged]:
+        if len(recipes) == 1 and recipes[0][1].size > WINDOW:
+            step, recipe = recipes[0]
+            path = await self._seams.offload(partial(self.placer.staged, step.wanted.node))
+            local = await self._ledger.do(partial(self._local, step.wanted.node))
+            await self._downloader.stage(self._disk, path, recipe, local)
+            return [(step, path, recipe)]
+        ids = [chunk for _, recipe in recipes for chunk, _ in recipe.chunks]
+        held = await self._downloader.chunks(ids)
+        return await self._seams.offload(partial(self._write, recipes, held))
+
+    def _write(
+        self, recipes: Sequence[tuple[WriteContent, Recipe]], held: dict[bytes, bytes]
+    ) -> list[Staged]:
+        staged: list[Staged] = []
+        for step, recipe in recipes:
+            path = self.placer.staged(step.wanted.node)
+            data = recipe.inline
+            if data is None:
+                data = b"".join(held[chunk] for chunk, _ in recipe.chunks)
+            if kind_of(step.wanted.node) is Kind.LINK:
+                self._disk.symlink(data, path)
+            else:
+                with self._disk.create(path) as file:
+                    file.write(data)
+            staged.append((step, path, recipe))
+        return staged
+
+    def _local(self, node: NodeId) -> Local | None:
+        row, path = self._index.row(node), self._index.path(node)
+        if row is None or path is None:
+            return None
+        for version in self._ledger.replica.tree.versions(node):
+            if version.content.digest == row.digest:
+                return path, decode_recipe(version.content.detail)
+        return None
+
+    def _put(self, staged: Sequence[Staged]) -> set[NodeId]:
+        """Give staged files their names; returns the nodes that are in place."""
+        self._disk.forget()
+        for step, path, recipe in staged:
+            self._disk.set_mtime(path, recipe.mtime_ns)
+            if step.wanted.executable:
+                self._disk.set_executable(path, True)
+        self._disk.sync()  # contents before names
+        done: set[NodeId] = set()
+        with self._ledger.replica.database.transaction():
+            for step, path, _ in staged:
+                if self._put_one(step, path):
+                    done.add(step.wanted.node)
+            self._disk.sync()  # names before the index
+        self._disk.forget()
+        return done
+
+    def _put_one(self, step: WriteContent, staged: bytes) -> bool:
+        wanted = step.wanted
+        row = self._index.row(wanted.node)
+        if row is not None:
+            path = self._index.path(wanted.node)
+            stat = self.placer.replace(staged, path, row) if path is not None else None
+        else:
+            path = self._path(wanted)
+            stat = self.placer.put_new(staged, path) if path is not None else None
+        return self._took(wanted, path, stat, row)
+
+    # --- what the index learns -------------------------------------------------------------
+
+    def _took(
+        self, wanted: Wanted, path: bytes | None, stat: Stat | None, row: IndexRow | None = None
+    ) -> bool:
+        if stat is None:
+            if path is not None:
+                self.unseen.add(_above(path))
+            return False
+        fresh = (
+            row.with_stat(stat) if row else new_row(wanted.node, wanted.parent, wanted.name, stat)
+        )
+        if wanted.content is not None:
+            heads = pack_heads(wanted.heads)
+            fresh = fresh._replace(digest=wanted.content.digest, packed_heads=heads)
+        self._index.put([fresh])
+        return True
+
+    def _path(self, wanted: Wanted) -> bytes | None:
+        """Where the vault wants a node, None while the directory above is not in place."""
+        above = self._index.path(wanted.parent)
+        if (
+            above is None
+            or not _is_safe(wanted.name)
+            or (not above and wanted.name == b".cozysync")
+        ):
+            return None
+        return above + b"/" + wanted.name if above else wanted.name
+
+
+def _is_safe(name: bytes) -> bool:
+    """Whether another device's name can be a name here, and leads nowhere else."""
+    return name not in (b"", b".", b"..") and not set(name) & {0, ord("/"), ord(os.sep)}
+
+
+def _above(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0]
+
+
+def _waves(steps: Sequence[WriteContent]) -> Iterator[list[WriteContent]]:
+    wave: list[WriteContent] = []
+    size = 0
+    for step in steps:
+        assert step.wanted.content is not None
+        own = decode_recipe(step.wanted.content.detail).size
+        if wave and (size + own > WINDOW or len(wave) == FILES_PER_WAVE):
+            yield wave
+            wave, size = [], 0
+        wave.append(step)
+        size += own
+    if wave:
+        yield wave

@@ -1,0 +1,205 @@
+"""Scanning a real directory against its index."""
+
+import os
+import sqlite3
+from itertools import count
+
+import pytest
+
+from cozysync.disk import (
+    INDEX_MIGRATIONS,
+    Appeared,
+    DiskIndex,
+    Findings,
+    Ignore,
+    PosixDisk,
+    new_row,
+    prepare_root,
+    scan,
+)
+from cozysync_conflict import Kind, NodeId
+
+ROOT = NodeId(b"\x01" + bytes(15))
+
+
+class Folder:
+    def __init__(self, path):
+        self.path = path
+        prepare_root(path)
+        self.disk = PosixDisk(path)
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(INDEX_MIGRATIONS[0])
+        self.index = DiskIndex(connection, ROOT)
+        self._numbers = count(1)
+
+    def scan(self, *directories):
+        return scan(self.disk, self.index, Ignore.load(self.disk), directories or None)
+
+    def take(self, findings):
+        """Believe everything, as authoring would."""
+        nodes = {}
+
+        def node_of(parent):
+            return nodes[id(parent)] if isinstance(parent, Appeared) else parent
+
+        for each in findings.vanished:
+            self.index.remove([row.node for row in (each.root, *each.rows)])
+        self.index.remove([each.row.node for each in findings.moved])
+        for each in findings.appeared:
+            kind = each.stat.kind
+            nodes[id(each)] = NodeId(bytes([kind]) + next(self._numbers).to_bytes(15, "big"))
+            row = new_row(nodes[id(each)], node_of(each.parent), each.name, each.stat)
+            self.index.put([row])
+        for each in findings.moved:
+            row = each.row._replace(parent=node_of(each.parent), name=each.name)
+            self.index.put([row.with_stat(each.stat)])
+        for each in findings.changed:
+            self.index.put([each.row.with_stat(each.stat)])
+        self.index.put(findings.settled)
+
+    def settle(self):
+        self.take(self.scan())
+        assert self.scan() == Findings()
+
+    def node(self, path):
+        return self.index.find(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = Folder(tmp_path)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "e").mkdir()
+    for name in ("a", "b", "d/c", "d/e/f"):
+        (tmp_path / name).write_text(name * 3)
+    made.settle()
+    yield made
+    made.disk.close()
+
+
+def test_a_second_scan_finds_nothing(folder):
+    assert folder.scan() == Findings()
+
+
+def test_an_edit_is_a_change_of_the_same_node(folder):
+    (folder.path / "a").write_text("longer than before")
+    findings = folder.scan()
+    assert [each.path for each in findings.changed] == [b"a"]
+    assert not findings.appeared
+    assert not findings.vanished
+
+
+def test_saving_by_rename_is_a_change_of_the_same_node(folder):
+    (folder.path / "new").write_text("fresh")
+    os.replace(folder.path / "new", folder.path / "a")
+    findings = folder.scan()
+    assert [each.row.node for each in findings.changed] == [folder.node(b"a")]
+    assert not findings.moved
+
+
+def test_saving_with_a_backup_is_a_change_of_the_same_node(folder):
+    os.rename(folder.path / "a", folder.path / "a~")
+    (folder.path / "a").write_text("fresh")
+    findings = folder.scan()
+    assert [each.path for each in findings.changed] == [b"a"]
+    assert [each.path for each in findings.appeared] == [b"a~"]
+
+
+def test_a_rename_is_a_move(folder):
+    node = folder.node(b"a")
+    os.rename(folder.path / "a", folder.path / "d" / "z")
+    findings = folder.scan()
+    assert [(each.row.node, each.path) for each in findings.moved] == [(node, b"d/z")]
+    assert not findings.appeared
+    assert not findings.vanished
+    folder.settle()
+    assert folder.node(b"d/z") == node
+
+
+def test_a_renamed_directory_is_one_move_with_all_that_it_holds(folder):
+    os.rename(folder.path / "d", folder.path / "x")
+    findings = folder.scan()
+    assert [each.path for each in findings.moved] == [b"x"]
+    assert not findings.appeared
+    assert not findings.vanished
+    assert not findings.changed
+    folder.settle()
+    assert folder.node(b"x/e/f") is not None
+
+
+def test_two_swapped_names_are_two_moves(folder):
+    one, other = folder.node(b"a"), folder.node(b"b")
+    os.rename(folder.path / "a", folder.path / "t")
+    os.rename(folder.path / "b", folder.path / "a")
+    os.rename(folder.path / "t", folder.path / "b")
+    folder.take(folder.scan())
+    assert (folder.node(b"a"), folder.node(b"b")) == (other, one)
+
+
+def test_a_deleted_directory_names_all_that_it_held(folder):
+    expected = {folder.node(b"d/c"), folder.node(b"d/e"), folder.node(b"d/e/f")}
+    for name in ("d/e/f", "d/c"):
+        (folder.path / name).unlink()
+    (folder.path / "d" / "e").rmdir()
+    (folder.path / "d").rmdir()
+    (gone,) = folder.scan().vanished
+    assert gone.root.node == folder.node(b"d")
+    assert {row.node for row in gone.rows} == expected
+
+
+def test_a_file_moved_out_of_a_deleted_directory_is_not_among_the_deleted(folder):
+    node = folder.node(b"d/c")
+    os.rename(folder.path / "d" / "c", folder.path / "c")
+    (folder.path / "d" / "e" / "f").unlink()
+    (folder.path / "d" / "e").rmdir()
+    (folder.path / "d").rmdir()
+    findings = folder.scan()
+    assert [each.row.node for each in findings.moved] == [node]
+    assert node not in {row.node for gone in findings.vanished for row in gone.rows}
+
+
+def test_a_reused_inode_is_no_move(folder):
+    (folder.path / "a").unlink()
+    (folder.path / "other").write_text("something else altogether")
+    findings = folder.scan()
+    assert [each.path for each in findings.appeared] == [b"other"]
+    assert not findings.moved
+
+
+def test_a_new_directory_is_looked_through_to_the_bottom_in_a_partial_scan(folder):
+    (folder.path / "n" / "m").mkdir(parents=True)
+    (folder.path / "n" / "m" / "x").write_text("x")
+    found = [each.path for each in folder.scan(b"").appeared]
+    assert found == [b"n", b"n/m", b"n/m/x"]
+
+
+def test_a_partial_scan_leaves_other_directories_alone(folder):
+    (folder.path / "a").unlink()
+    assert folder.scan(b"d") == Findings()
+
+
+def test_a_directory_in_the_place_of_a_file_is_another_node(folder):
+    (folder.path / "a").unlink()
+    (folder.path / "a").mkdir()
+    findings = folder.scan()
+    assert [each.stat.kind for each in findings.appeared] == [Kind.DIRECTORY]
+    assert [gone.root.name for gone in findings.vanished] == [b"a"]
+
+
+def test_hard_links_are_two_nodes_and_do_not_flap(folder):
+    os.link(folder.path / "a", folder.path / "twin")
+    folder.settle()
+    assert folder.node(b"a") != folder.node(b"twin")
+
+
+def test_a_pipe_is_refused_with_a_remedy(folder):
+    os.mkfifo(folder.path / "pipe")
+    (refused,) = folder.scan().unscannable
+    assert refused.path == b"pipe"
+    assert refused.remedy
+
+
+def test_ignored_names_stay_out(folder):
+    (folder.path / ".cozyignore").write_text("*.tmp\n")
+    (folder.path / "x.tmp").write_text("x")
+    assert [each.path for each in folder.scan().appeared] == [b".cozyignore"]
