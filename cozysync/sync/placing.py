@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cozysync.content import Recipe, decode_recipe
-from cozysync.disk import ASIDE, Disk, DiskIndex, IndexRow, Placer, Stat, new_row, pack_heads
+from cozysync.disk import (
+    ASIDE,
+    Disk,
+    DiskIndex,
+    IndexRow,
+    Placer,
+    Stat,
+    new_row,
+    pack_heads,
+)
 from cozysync.sync.download import WINDOW, Downloader, Local, NotYet
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.plan import (
@@ -28,6 +37,7 @@ from cozysync.sync.plan import (
 )
 from cozysync.sync.seams import Seams
 from cozysync_conflict import Kind, NodeId, kind_of
+from cozysync_protocol import ChunkId
 
 # Files put in place and made durable together: `syncfs` costs the same for one as for many.
 FILES_PER_WAVE = 1000
@@ -190,7 +200,7 @@ class Placing:
         return await self._seams.offload(partial(self._write, recipes, held))
 
     def _write(
-        self, recipes: Sequence[tuple[WriteContent, Recipe]], held: dict[bytes, bytes]
+        self, recipes: Sequence[tuple[WriteContent, Recipe]], held: dict[ChunkId, bytes]
     ) -> list[Staged]:
         staged: list[Staged] = []
         for step, recipe in recipes:

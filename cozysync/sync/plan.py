@@ -187,7 +187,7 @@ class _Planner:
                 continue
             self._wanted[node] = wanted
             if wanted is not None:
-                if self._index.row(wanted.parent) is None:
+                if wanted.parent != self._folder and self._index.row(wanted.parent) is None:
                     queue.append(wanted.parent)
                 holder = self._index_holder(wanted)
                 if holder is not None:  # whoever stands there may be on its way, too

@@ -1,7 +1,7 @@
 """From files to contents whose packs are on the server."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -53,10 +53,13 @@ class Uploader:
                 nursery.start_soon(self._upload, receive.clone())
             receive.close()
             async with send:
-                emit = partial(trio.from_thread.run, send.send)
+
+                def emit(pack: Pack) -> None:
+                    trio.from_thread.run(send.send, pack)
+
                 return await self._seams.offload(partial(self._ingest, disk, jobs, emit))
 
-    def _ingest(self, disk: Disk, jobs: Sequence[Job], emit: "partial[None]") -> list[Ready]:
+    def _ingest(self, disk: Disk, jobs: Sequence[Job], emit: Callable[[Pack], None]) -> list[Ready]:
         ingest = Ingest(self._ledger.keys, self._known, emit)
         ready: list[Ready] = []
         for job in jobs:

@@ -104,7 +104,8 @@ def _decoded(data: bytes, entropy: Entropy) -> Secrets:
     vault, epochs = VaultId(read.blob(16)), dict[Epoch, bytes]()
     for row in read.array(MAX_EPOCHS):
         each = Reader(row, "epoch", fields=2)
-        epochs[Epoch(each.integer(1, MAX_EPOCHS))] = each.exactly(EPOCH_SECRET)
+        epoch = Epoch(each.integer(1, MAX_EPOCHS))
+        epochs[epoch] = each.exactly(EPOCH_SECRET)
     root_wrapping = read.blob(32)
     keys = VaultKeys(vault, epochs, entropy) if vault else None
     return Secrets(device, keys, root_wrapping)

@@ -1,0 +1,234 @@
+"""The engine of one device: what ties ledger, server and folders together."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import trio
+
+import cozysync
+from cozysync.replica import FolderRow, FolderState
+from cozysync.sync.bindings import bind, set_state, unbind
+from cozysync.sync.config import EngineConfig
+from cozysync.sync.folder import FolderSync
+from cozysync.sync.home import Home
+from cozysync.sync.http_remote import HttpRemote
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.link import Link
+from cozysync.sync.pull import Puller
+from cozysync.sync.push import push
+from cozysync.sync.remote import Refused
+from cozysync.sync.replica import open_replica
+from cozysync.sync.seams import Seams
+from cozysync.sync.status import Blocked, DeviceStatus, ServerStatus, Status, overall
+from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
+from cozysync_conflict import ROOT, Create, Kind, NodeId, kind_of
+from cozysync_protocol import ProtocolError
+
+SERVER = "server"
+"""The setting that holds the server's URL."""
+
+# Rounds of a barrier: each sees what the one before brought in; two are usual.
+SETTLE_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a full round of syncing ended; `reasons` say what is not in sync."""
+
+    in_sync: bool
+    reasons: tuple[str, ...] = ()
+
+
+class Engine:
+    """One device at work. Everything but `run` may be called once `run` has started."""
+
+    def __init__(self, home: Home, *, config: EngineConfig, seams: Seams) -> None:
+        self._home = home
+        self._config = config
+        self._seams = seams
+        secrets = load_secrets(home.secrets_file, seams.entropy)
+        if secrets.vault is None:
+            home.require_vault()
+            raise CozyError("The secrets hold no vault.", "Join one: cozysync join CODE.")
+        self.replica = open_replica(home.database)
+
+        def remember(keys: VaultKeys) -> None:
+            save_secrets(home.secrets_file, replace(secrets, vault=keys))
+
+        self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
+        self.link = Link(seams)
+        url = config.server or (self.replica.settings.get(SERVER) or b"").decode()
+        self.remote = HttpRemote(url, secrets.vault.vault, secrets.device.id, secrets.device.sign)
+        self._puller = Puller(self.ledger, self.link, self.remote)
+        self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
+        self._nursery: trio.Nursery | None = None
+        self._alarm: Blocked | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Sync until cancelled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._watched, self._puller.run)
+                nursery.start_soon(
+                    self._watched, partial(push, self.ledger, self.link, self.remote)
+                )
+                nursery.start_soon(self._begin_folders)
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.remote.close()
+            self.replica.close()
+
+    async def settle(self) -> Settled:
+        """One barrier: all that is here is on the server, and all that is there is in place."""
+        for _ in range(SETTLE_ROUNDS):
+            if self._alarm is not None:
+                return Settled(False, (self._alarm.reason,))
+            folders = [folder for folder, _ in self._folders.values()]
+            for folder in folders:
+                await folder.look()
+            await self._sent()
+            end = await self.link.attempt(self.remote.end)
+            news = end > self._puller.position
+            await self._puller.reach(end)
+            reasons = [reason for folder in folders for reason in folder.reasons()]
+            if reasons:
+                return Settled(False, tuple(reasons))
+            if not news and all(folder.is_idle for folder in folders):
+                return Settled(True)
+        return Settled(False, ("changes keep coming in",))
+
+    async def _sent(self) -> None:
+        """Return when the outbox is empty; looked at again and again, for it has many writers."""
+        while await self.ledger.do(self.replica.outbox.count):  # noqa: ASYNC110
+            await trio.sleep(0.005)
+
+    def status(self) -> Status:
+        """Everything about this device, now."""
+        folders = tuple(folder.status() for folder, _ in self._folders.values())
+        waiting = self.replica.outbox.count()
+        state = self.ledger.log_state()
+        names = self.ledger.device_names() if state.devices else {}
+        me = self.ledger.device.id
+        return Status(
+            state=overall(
+                folders,
+                reachable=self.link.reachable,
+                alarm=self._alarm is not None,
+                busy=waiting > 0,
+            ),
+            device=names.get(me, self._config.device),
+            server=ServerStatus(
+                self.remote.url,
+                self.link.reachable,
+                self._puller.position,
+                self.link.last_contact,
+                self.link.trouble,
+            ),
+            folders=folders,
+            conflicts=0,
+            devices=tuple(
+                DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
+                for device, each in state.devices.items()
+            ),
+            attention=(self._alarm,) if self._alarm is not None else (),
+            outbox=waiting,
+            memory=_memory(),
+            version=cozysync.__version__,
+        )
+
+    # --- folders ---------------------------------------------------------------------------
+
+    async def add_folder(self, path: Path, name: str) -> None:
+        """Bind a directory to the vault's folder of that name, made when there is none."""
+        row = await self.ledger.do(partial(bind, self.replica.folders, self._home, path, name))
+        await self._begin(row)
+
+    async def remove_folder(self, path: Path) -> None:
+        """Unbind a directory; its files stay."""
+        row = await self.ledger.do(partial(unbind, self.replica.folders, path))
+        self._end(row.path)
+
+    async def pause_folder(self, path: Path) -> None:
+        """Leave a folder alone until resumed."""
+        paused = partial(set_state, self.replica.folders, path, FolderState.PAUSED)
+        self._end((await self.ledger.do(paused)).path)
+
+    async def resume_folder(self, path: Path) -> None:
+        """Take up a paused folder."""
+        active = partial(set_state, self.replica.folders, path, FolderState.ACTIVE)
+        await self._begin(await self.ledger.do(active))
+
+    async def _begin_folders(self) -> None:
+        for row in await self.ledger.do(self.replica.folders.list):
+            if row.state is FolderState.ACTIVE:
+                await self._begin(row)
+
+    async def _begin(self, row: FolderRow) -> None:
+        if row.path in self._folders:
+            return
+        # A name that the server already knows must be met, not made a second time.
+        with trio.move_on_after(5):
+            await self._puller.reach(await self.link.attempt(self.remote.end))
+        node = await self.ledger.do(partial(self._node_of, row))
+        folder = FolderSync(
+            row, node, self.ledger, self.link, self.remote, self._seams, self._config
+        )
+        scope = trio.CancelScope()
+        self._folders[row.path] = (folder, scope)
+
+        async def work() -> None:
+            with scope:
+                await folder.run()
+
+        assert self._nursery is not None
+        self._nursery.start_soon(work)
+
+    def _end(self, path: Path) -> None:
+        _, scope = self._folders.pop(path, (None, None))
+        if scope is not None:
+            scope.cancel()
+
+    def _node_of(self, row: FolderRow) -> NodeId:
+        if row.node is not None:
+            return row.node
+        name = row.name.encode()
+        with self.replica.database.transaction():
+            there = [
+                node
+                for node in self.replica.tree.named(ROOT, name)
+                if kind_of(node) is Kind.DIRECTORY
+            ]
+            if there:
+                node = there[0]
+            else:
+                node = self.ledger.new_node(ROOT, name, Kind.DIRECTORY)
+                self.ledger.author([Create(node, ROOT, name)])
+            self.replica.folders.put(replace(row, node=node))
+        return node
+
+    # --- alarms ----------------------------------------------------------------------------
+
+    async def _watched(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task; what the server must not do ends it, and stands in `status`."""
+        try:
+            await task()
+        except (ProtocolError, Refused, CozyError) as error:
+            self._alarm = Blocked(
+                self.remote.url,
+                f"the server's log does not verify, or it refuses this device: {error}",
+                "Nothing was taken from it. Check the server; if it was restored from a backup, "
+                "see docs/ARCHITECTURE.md.",
+            )
+
+
+def _memory() -> int:
+    try:
+        with Path("/proc/self/statm").open() as file:
+            return int(file.read().split()[1]) * 4096
+    except OSError:
+        return 0
