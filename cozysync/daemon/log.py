@@ -23,8 +23,9 @@ OLD_LOGS = 4
 # Libraries that tell every request at «info».
 _CHATTY = ("httpx", "httpcore", "hypercorn", "watchfiles")
 
-_CREDENTIALS = re.compile(
-    r"(?i)(bearer\s+|authorization:\s*\S+\s+|://)([^\s/@'\"]+@|[\w.~+/=-]{8,})"
+_CREDENTIALS = (
+    (re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]+"), r"\1 …"),
+    (re.compile(r"://[^\s/@]+@"), "://…@"),
 )
 
 
@@ -97,10 +98,6 @@ def last_problem(path: Path) -> str | None:
 
 
 def _without_credentials(text: str) -> str:
-    def replaced(match: re.Match[str]) -> str:
-        before, secret = match.groups()
-        if before == "://" and not secret.endswith("@"):
-            return match.group()
-        return before + ("…@" if secret.endswith("@") else "…")
-
-    return _CREDENTIALS.sub(replaced, text)
+    for pattern, replacement in _CREDENTIALS:
+        text = pattern.sub(replacement, text)
+    return text

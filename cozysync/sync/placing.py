@@ -228,11 +228,12 @@ class Placing:
     def _put(self, staged: Sequence[Staged]) -> set[NodeId]:
         """Give staged files their names; returns the nodes that are in place."""
         self._disk.forget()
+        self._disk.sync()  # contents before names
+        # Only now: set before the contents were written back, the time did not always last.
         for step, path, recipe in staged:
             self._disk.set_mtime(path, recipe.mtime_ns)
             if step.wanted.executable:
                 self._disk.set_executable(path, True)
-        self._disk.sync()  # contents before names
         done: set[NodeId] = set()
         with self._ledger.replica.database.transaction():
             for step, path, _ in staged:
