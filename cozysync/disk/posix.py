@@ -172,8 +172,7 @@ class PosixDisk:
         os.unlink(name, dir_fd=parent)
 
     def rename(self, old: bytes, new: bytes) -> None:
-        source, target = self._parent(old), self._parent(new)
-        error = _renameat2(source, target, _RENAME_NOREPLACE)
+        error = _renameat2(*self._parents(old, new), _RENAME_NOREPLACE)
         if error in (errno.EINVAL, errno.ENOSYS):
             self._rename_slowly(old, new)
         elif error:
@@ -181,7 +180,7 @@ class PosixDisk:
         self._moved(old)
 
     def exchange(self, one: bytes, other: bytes) -> bool:
-        error = _renameat2(self._parent(one), self._parent(other), _RENAME_EXCHANGE)
+        error = _renameat2(*self._parents(one, other), _RENAME_EXCHANGE)
         if error in (errno.EINVAL, errno.ENOSYS):
             return False
         if error:
@@ -214,21 +213,35 @@ class PosixDisk:
 
     def _rename_slowly(self, old: bytes, new: bytes) -> None:
         """Without the kernel's help: a link for files, an empty-handed check for directories."""
-        (source, old_name), (target, new_name) = self._parent(old), self._parent(new)
         found = self.lstat(old)
+        (source, old_name), (target, new_name) = self._parents(old, new)
         if found is not None and found.kind is Kind.FILE:
             os.link(old_name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
             os.unlink(old_name, dir_fd=source)
             return
         if self.lstat(new) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+        (source, old_name), (target, new_name) = self._parents(old, new)
         os.rename(old_name, new_name, src_dir_fd=source, dst_dir_fd=target)
 
     def _moved(self, old: bytes) -> None:
         if old in self._open or any(path.startswith(old + b"/") for path in self._open):
             self.forget()
 
+    def _parents(self, one: bytes, other: bytes) -> tuple[tuple[int, bytes], tuple[int, bytes]]:
+        """Both at once: looking up the second must not close what was opened for the first."""
+        self._trim()
+        return self._located(one), self._located(other)
+
     def _parent(self, path: bytes) -> tuple[int, bytes]:
+        self._trim()
+        return self._located(path)
+
+    def _trim(self) -> None:
+        while len(self._open) > _OPEN_DIRECTORIES:
+            os.close(self._open.popitem(last=False)[1])
+
+    def _located(self, path: bytes) -> tuple[int, bytes]:
         above, _, name = path.rpartition(b"/")
         if name in (b"", b".", b"..") or b"\0" in name:
             raise ValueError(f"no name for a file: {name!r}")
@@ -241,11 +254,9 @@ class PosixDisk:
         if handle is not None:
             self._open.move_to_end(path)
             return handle
-        parent, name = self._parent(path)
+        parent, name = self._located(path)
         handle = os.open(name, _DIRECTORY_FLAGS, dir_fd=parent)
         self._open[path] = handle
-        if len(self._open) > _OPEN_DIRECTORIES:
-            os.close(self._open.popitem(last=False)[1])
         return handle
 
 

@@ -245,7 +245,11 @@ class FolderSync:
         if not steps:
             return
         self._receiving = Amount(len(steps))
-        waiting = await self._placing.take(steps)
+        try:
+            waiting = await self._placing.take(steps)
+        except OSError:
+            self._touched |= touched  # nothing is forgotten: the next round plans it again
+            raise
         self._receiving = Amount()
         self._touched |= waiting
         if self._placing.unseen:

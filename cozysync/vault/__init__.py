@@ -27,7 +27,9 @@ from cozysync.vault.failures import (
 )
 from cozysync.vault.keyring import CHUNK_OVERHEAD, FIRST_EPOCH, MAX_DEVICE_NAME, VaultKeys
 from cozysync.vault.labels import Label
-from cozysync.vault.phrase import RootKeys, new_phrase
+from cozysync.vault.pairing import Grant, Join, Newcomer, Offer, PairingFailed, WrongCode
+from cozysync.vault.pairing_code import MAX_MAILBOX, BadCode, PairingCode, new_code, parse_code
+from cozysync.vault.phrase import PHRASE_WORDS, RootKeys, new_phrase
 from cozysync.vault.seal import Entropy
 from cozysync.vault.secrets_file import Secrets, load_secrets, save_secrets
 
@@ -35,6 +37,9 @@ __all__ = [
     "CHUNK_OVERHEAD",
     "FIRST_EPOCH",
     "MAX_DEVICE_NAME",
+    "MAX_MAILBOX",
+    "PHRASE_WORDS",
+    "BadCode",
     "BadKey",
     "BadName",
     "BadPhrase",
@@ -44,10 +49,16 @@ __all__ = [
     "DeviceKeys",
     "Entropy",
     "ExitCode",
+    "Grant",
+    "Join",
     "Label",
     "MissingEpoch",
     "NewEpoch",
+    "Newcomer",
     "NotEnrolled",
+    "Offer",
+    "PairingCode",
+    "PairingFailed",
     "Recovered",
     "RootKeys",
     "SecretError",
@@ -56,10 +67,13 @@ __all__ = [
     "SecretsFileExposed",
     "SecretsFileMissing",
     "VaultKeys",
+    "WrongCode",
     "add_device",
     "create_vault",
     "load_secrets",
+    "new_code",
     "new_phrase",
+    "parse_code",
     "recover",
     "save_secrets",
     "secrets_for_device",

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
+from spake2.ed25519_basic import NotOnCurve
 
 from cozysync.vault.failures import CannotOpen, SecretError
 from cozysync.vault.keyring import MAX_DEVICE_NAME
@@ -242,8 +243,8 @@ def _password(code: PairingCode) -> bytes:
 def _agreed(spake: SPAKE2_A | SPAKE2_B, element: bytes) -> bytes:
     try:
         key: bytes = spake.finish(element)
-    # The library also signals points off the curve by ValueError and AssertionError.
-    except (SPAKEError, ValueError, AssertionError) as error:
+    # The library's own errors share no base: outside the curve, its subgroup, or the length.
+    except (SPAKEError, NotOnCurve, ValueError, AssertionError) as error:
         raise PairingFailed("The other device sent something that is not an offer.") from error
     return key
 

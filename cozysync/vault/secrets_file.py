@@ -5,6 +5,7 @@ either the old secrets or the new ones. Whoever changes keys writes this file *b
 anything that needs them.
 """
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -56,12 +57,16 @@ def load_secrets(path: Path, entropy: Entropy = os.urandom) -> Secrets:
     """The secrets in a file that `save_secrets` wrote.
 
     Raises `SecretsFileMissing`, `SecretsFileExposed` when anybody but this user may read or
-    write it, and `SecretsFileDamaged`.
+    write it, `SecretsFileDamaged`, and otherwise `OSError` as the disk gives it.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError as error:
         raise SecretsFileMissing(path) from error
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise SecretsFileExposed(path, "is a symbolic link") from error
     with os.fdopen(handle, "rb") as file:
         _check_private(path, os.fstat(file.fileno()))
         data = file.read(_MAX_FILE + 1)

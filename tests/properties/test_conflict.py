@@ -204,3 +204,45 @@ def test_long_histories_converge_and_agree_with_the_model(seed):
     assert trees[0] == trees[1] == trees[2]
     for device in devices:
         same_as_model(device, [batch for each in devices for batch in each.authored])
+
+
+def test_a_rename_by_one_who_knew_of_a_deletion_does_not_revive_what_was_deleted():
+    now = Clock()
+    ann, bob = Device("ann", now), Device("bob", now)
+    ann.mkdir("d")
+    ann.write("d/kept", "old")
+    ann.write("d/gone", "old")
+    sync(ann, bob)
+    ann.delete("d")
+    bob.write("d/kept", "edited meanwhile")
+    sync(ann, bob)
+    bob.move("d", "renamed")
+    sync(ann, bob)
+    assert ann.tree() == bob.tree() == {"renamed": None, "renamed/kept": "edited meanwhile"}
+
+
+def test_a_rename_that_did_not_know_of_a_deletion_keeps_the_directory_whole():
+    now = Clock()
+    ann, bob = Device("ann", now), Device("bob", now)
+    ann.mkdir("d")
+    ann.write("d/a", "x")
+    sync(ann, bob)
+    ann.delete("d")
+    bob.move("d", "e")
+    sync(ann, bob)
+    assert ann.tree() == bob.tree() == {"e": None, "e/a": "x"}
+
+
+def test_two_directories_moved_into_each_other_make_no_cycle_and_lose_nothing():
+    now = Clock()
+    ann, bob = Device("ann", now), Device("bob", now)
+    ann.mkdir("d")
+    ann.mkdir("e")
+    ann.write("d/a", "x")
+    ann.write("e/b", "y")
+    sync(ann, bob)
+    bob.move("e", "d/e")
+    ann.move("d", "e/d")
+    sync(ann, bob)
+    assert ann.tree() == bob.tree()
+    assert {"x", "y"} <= set(ann.tree().values())

@@ -123,3 +123,12 @@ def test_a_parent_that_became_a_link_is_not_followed(folder, placer, tmp_path_fa
     with pytest.raises(OSError, match=r"d/x|d|directory"):
         placer.put_new(staged, b"d/x")
     assert list(outside.iterdir()) == []
+
+
+def test_a_rename_between_two_deep_places_keeps_both_in_sight(folder, placer):
+    for top in ("p", "q"):
+        (folder.path / "/".join([top] * 50)).mkdir(parents=True)
+    deep = b"/".join([b"p"] * 50) + b"/x"
+    (folder.path / deep.decode()).write_text("x")
+    folder.disk.rename(deep, b"/".join([b"q"] * 50) + b"/y")
+    assert (folder.path / ("q/" * 50 + "y")).read_text() == "x"
