@@ -9,8 +9,9 @@ from cozysync_protocol import ChunkId, ChunkLocation, Malformed, PackId
 
 # Reading through a gap is cheaper than another request (about 1 ms, or 300 KB on loopback).
 MOST_GAP = 256 * 1024
-# One answer in memory; several are under way at once.
-MOST_READ = 8 * 1024 * 1024
+# One answer in memory; several are under way at once. The largest pack that `ingest` makes (its
+# bound and one more chunk) fits, so that a whole pack is one request.
+MOST_READ = 12 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
