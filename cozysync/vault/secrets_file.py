@@ -59,22 +59,41 @@ def load_secrets(path: Path, entropy: Entropy = os.urandom) -> Secrets:
     Raises `SecretsFileMissing`, `SecretsFileExposed` when anybody but this user may read or
     write it, `SecretsFileDamaged`, and otherwise `OSError` as the disk gives it.
     """
+    data = _read_private(path)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return _decoded(data, entropy)
+    except (Malformed, SecretError) as error:
+        # What went wrong inside could quote a secret; the person needs only to know that it did.
+        raise SecretsFileDamaged(path) from error
+
+
+def _read(handle: int) -> bytes:
+    # By handle alone: a file object would refuse a directory in words of its own.
+    pieces: list[bytes] = []
+    while piece := os.read(handle, _MAX_FILE):
+        pieces.append(piece)
+        if sum(map(len, pieces)) > _MAX_FILE:
+            break
+    return b"".join(pieces)
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        # O_NONBLOCK: a pipe in the file's place must not keep anybody waiting.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        handle = os.open(path, flags)
     except FileNotFoundError as error:
         raise SecretsFileMissing(path) from error
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
         raise SecretsFileExposed(path, "is a symbolic link") from error
-    with os.fdopen(handle, "rb") as file:
-        _check_private(path, os.fstat(file.fileno()))
-        data = file.read(_MAX_FILE + 1)
     try:
-        return _decoded(data, entropy)
-    except (Malformed, SecretError) as error:
-        # What went wrong inside could quote a secret; the person needs only to know that it did.
-        raise SecretsFileDamaged(path) from error
+        _check_private(path, os.fstat(handle))
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(_MAX_FILE + 1)
+    finally:
+        os.close(handle)
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:
