@@ -23,6 +23,8 @@ def chunks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
     """
     if size <= WHOLE_UP_TO:
         data = _read(file, size + 1)
+        if len(data) > size:  # it grew since it was looked at
+            data += _read(file, WHOLE_UP_TO + 1 - len(data))
         if len(data) <= WHOLE_UP_TO:
             if data:
                 yield data

@@ -195,7 +195,7 @@ def test_every_flipped_byte_of_a_wrapped_secret_is_refused(log):
     created = log.controls[0]
     for at in range(len(created.wrapped_for_device)):
         changed = bytearray(created.wrapped_for_device)
-        changed[at] ^= 1
+        changed[at] ^= 0x80  # X25519 itself ignores the highest bit of a public key
         with pytest.raises(CannotOpen):
             vault_keys_from_log(
                 log.desk, log.root.vault, [replace(created, wrapped_for_device=bytes(changed))]
