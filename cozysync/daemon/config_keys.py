@@ -121,7 +121,7 @@ KEYS: tuple[Key, ...] = (
         lambda: "",
         "URL",
         _url,
-        "The server. Empty: as it was when the vault was made or joined.",
+        "The server's address; set when the vault is made or joined.",
     ),
     Key(
         "trash_days",

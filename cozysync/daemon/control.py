@@ -93,7 +93,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
     async def log(request: Request) -> Response:
         path = request.query_params.get("path")
         limit = min(int(request.query_params.get("limit", "100")), LOG_LIMIT)
-        lines = slot.require().log(Path(path) if path else None, limit)
+        lines = await slot.require().log(Path(path) if path else None, limit)
         return JSONResponse({"lines": [line.to_json() for line in lines]})
 
     async def stop_daemon(_: Request) -> Response:

@@ -65,7 +65,7 @@ class EngineLike(Protocol):
     async def resume_folder(self, path: Path) -> None:
         """Take up a paused folder."""
 
-    def log(self, path: Path | None, limit: int) -> Sequence[LogLineLike]:
+    async def log(self, path: Path | None, limit: int) -> Sequence[LogLineLike]:
         """The newest events first, of everything or of what is at or below a path."""
 
     async def pair(self) -> PairingLike:

@@ -32,7 +32,6 @@ class EngineSlot:
         self._build = build
         self._supervisor = supervisor
         self._engine: EngineLike | None = None
-        self._last: Status | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """One engine's life; a part for the supervisor."""
@@ -43,9 +42,7 @@ class EngineSlot:
                 self._engine = engine
                 task_status.started()
         finally:
-            if self._engine is engine:
-                self._last = engine.status()
-                self._engine = None
+            self._engine = None
 
     def require(self) -> EngineLike:
         """The engine; raises `EngineDown` with the reason while there is none."""
@@ -57,8 +54,8 @@ class EngineSlot:
 
     def status(self) -> dict[str, Any]:
         """The engine's status with the daemon's own troubles, and the daemon's process id."""
-        status = self._engine.status() if self._engine is not None else self._last
-        plain = status.to_json() if status is not None else self._blank().to_json()
+        status = self._engine.status() if self._engine is not None else self._blank()
+        plain = status.to_json()
         for trouble in self._supervisor.troubles:
             plain["state"] = str(State.ATTENTION)
             plain["attention"].append(
@@ -69,7 +66,7 @@ class EngineSlot:
 
     def _blank(self) -> Status:
         url = self._config.engine.server or ""
-        waiting = Blocked("", "The daemon is just starting.", "Look again in a moment.")
+        waiting = Blocked("", "The engine is just starting.", "Look again in a moment.")
         return Status(
             state=State.ATTENTION,
             device=self._config.engine.device,

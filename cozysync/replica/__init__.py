@@ -4,6 +4,7 @@ from cozysync.replica.body import SealedBody, decode_body, encode_body
 from cozysync.replica.chunks import CHUNKS_SCHEMA, ChunkIndex
 from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
 from cozysync.replica.database import DamagedDatabase, Database, NewerDatabase, Schema
+from cozysync.replica.history import HISTORY_SCHEMA, Deed, Event, History
 from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox
 from cozysync.replica.settings import (
     SETTINGS_SCHEMA,
@@ -18,15 +19,19 @@ from cozysync.replica.tree import TREE_SCHEMA, SqliteStore
 __all__ = [
     "CHUNKS_SCHEMA",
     "CURSOR_SCHEMA",
+    "HISTORY_SCHEMA",
     "OUTBOX_SCHEMA",
     "SETTINGS_SCHEMA",
     "TREE_SCHEMA",
     "ChunkIndex",
     "DamagedDatabase",
     "Database",
+    "Deed",
+    "Event",
     "FolderRow",
     "FolderState",
     "Folders",
+    "History",
     "LogCursor",
     "NewerDatabase",
     "Outbox",

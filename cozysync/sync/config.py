@@ -16,11 +16,10 @@ DEFAULT_TRANSFERS = 4
 class EngineConfig:
     """The settings of one engine.
 
-    `device` is the name that others see. `server` is the server's URL; None leaves it as it was
-    when the vault was made or joined. Deleted and replaced files rest `trash_days` days. A scan
-    that would delete more than `mass_delete_share` (0 to 1) of a folder asks first. Every
-    `scan_interval_s` seconds all folders are looked through. `uploads` and `downloads` are how
-    many packs move at once.
+    `device` is the name that others see. `server` is the server's URL. Deleted and
+    replaced files rest `trash_days` days. A scan that would delete more than `mass_delete_share`
+    (0 to 1) of a folder asks first. Every `scan_interval_s` seconds all folders are looked
+    through. `uploads` and `downloads` are how many packs move at once.
     """
 
     device: str

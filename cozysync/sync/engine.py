@@ -1,6 +1,6 @@
 """The engine of one device: what ties ledger, server and folders together."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,22 +12,36 @@ from cozysync.replica import FolderRow, FolderState
 from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.folder import FolderSync
+from cozysync.sync.history import LogLine, read_history
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
+from cozysync.sync.offer import Offering, begin_offer
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
 from cozysync.sync.remote import Refused
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
-from cozysync.sync.status import Blocked, DeviceStatus, ServerStatus, Status, overall
+from cozysync.sync.status import (
+    Amount,
+    Blocked,
+    DeviceStatus,
+    FolderStatus,
+    ServerStatus,
+    State,
+    Status,
+    overall,
+)
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
 from cozysync_conflict import ROOT, Create, Kind, NodeId, kind_of
 from cozysync_protocol import ProtocolError
 
-SERVER = "server"
-"""The setting that holds the server's URL."""
+# Set once this replica has read the whole log: before, an entry of its own could be one that it
+# wrote already, under the same number, and has forgotten with its database.
+_CAUGHT_UP = "caught_up"
+# How long a folder waits at its start for the server's news, before it goes on without.
+_NEWS_S = 5.0
 
 # Rounds of a barrier: each sees what the one before brought in; two are usual.
 SETTLE_ROUNDS = 50
@@ -59,10 +73,14 @@ class Engine:
 
         self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
         self.link = Link(seams)
-        url = config.server or (self.replica.settings.get(SERVER) or b"").decode()
-        self.remote = HttpRemote(url, secrets.vault.vault, secrets.device.id, secrets.device.sign)
+        self._root_wrapping = secrets.root_wrapping
+        self.remote = HttpRemote(
+            config.server or "", secrets.vault.vault, secrets.device.id, secrets.device.sign
+        )
         self._puller = Puller(self.ledger, self.link, self.remote)
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
+        self._rows = {row.path: row for row in self.replica.folders.list()}
+        self._beginning: set[Path] = set()
         self._nursery: trio.Nursery | None = None
         self._alarm: Blocked | None = None
 
@@ -88,6 +106,8 @@ class Engine:
         for _ in range(SETTLE_ROUNDS):
             if self._alarm is not None:
                 return Settled(False, (self._alarm.reason,))
+            while self._beginning:  # noqa: ASYNC110
+                await trio.sleep(0.01)
             folders = [folder for folder, _ in self._folders.values()]
             for folder in folders:
                 await folder.look()
@@ -109,7 +129,7 @@ class Engine:
 
     def status(self) -> Status:
         """Everything about this device, now."""
-        folders = tuple(folder.status() for folder, _ in self._folders.values())
+        folders = tuple(self._folder_status(row) for row in self._rows.values())
         waiting = self.replica.outbox.count()
         state = self.ledger.log_state()
         names = self.ledger.device_names() if state.devices else {}
@@ -141,52 +161,88 @@ class Engine:
             version=cozysync.__version__,
         )
 
+    def _folder_status(self, row: FolderRow) -> FolderStatus:
+        if row.path in self._folders:
+            return self._folders[row.path][0].status()
+        state = State.PAUSED if row.state is FolderState.PAUSED else State.SYNCING
+        none = Amount()
+        return FolderStatus(str(row.path), row.name, state, 0, 0, none, none, watching="not yet")
+
+    # --- for people ------------------------------------------------------------------------
+
+    async def log(self, path: Path | None, limit: int) -> Sequence[LogLine]:
+        """The newest deeds first, of everything or of what is at or below a path."""
+        return await self.ledger.do(partial(read_history, self.ledger, path, limit))
+
+    async def pair(self) -> Offering:
+        """Begin to add a device."""
+        return await begin_offer(
+            self.ledger, self.remote, self._puller, self._root_wrapping, self._seams.entropy
+        )
+
     # --- folders ---------------------------------------------------------------------------
 
     async def add_folder(self, path: Path, name: str) -> None:
         """Bind a directory to the vault's folder of that name, made when there is none."""
         row = await self.ledger.do(partial(bind, self.replica.folders, self._home, path, name))
-        await self._begin(row)
+        self._start(row)
 
     async def remove_folder(self, path: Path) -> None:
         """Unbind a directory; its files stay."""
         row = await self.ledger.do(partial(unbind, self.replica.folders, path))
+        self._rows.pop(row.path, None)
         self._end(row.path)
 
     async def pause_folder(self, path: Path) -> None:
         """Leave a folder alone until resumed."""
         paused = partial(set_state, self.replica.folders, path, FolderState.PAUSED)
-        self._end((await self.ledger.do(paused)).path)
+        row = await self.ledger.do(paused)
+        self._rows[row.path] = row
+        self._end(row.path)
 
     async def resume_folder(self, path: Path) -> None:
         """Take up a paused folder."""
         active = partial(set_state, self.replica.folders, path, FolderState.ACTIVE)
-        await self._begin(await self.ledger.do(active))
+        self._start(await self.ledger.do(active))
 
     async def _begin_folders(self) -> None:
         for row in await self.ledger.do(self.replica.folders.list):
             if row.state is FolderState.ACTIVE:
-                await self._begin(row)
+                self._start(row)
+
+    def _start(self, row: FolderRow) -> None:
+        self._rows[row.path] = row
+        if row.path in self._folders or row.path in self._beginning:
+            return
+        assert self._nursery is not None
+        self._beginning.add(row.path)
+        self._nursery.start_soon(self._begin, row)
 
     async def _begin(self, row: FolderRow) -> None:
-        if row.path in self._folders:
-            return
-        # A name that the server already knows must be met, not made a second time.
-        with trio.move_on_after(5):
-            await self._puller.reach(await self.link.attempt(self.remote.end))
-        node = await self.ledger.do(partial(self._node_of, row))
-        folder = FolderSync(
-            row, node, self.ledger, self.link, self.remote, self._seams, self._config
-        )
+        try:
+            await self._hear_news()
+            node = await self.ledger.do(partial(self._node_of, row))
+            folder = FolderSync(
+                row, node, self.ledger, self.link, self.remote, self._seams, self._config
+            )
+        finally:
+            self._beginning.discard(row.path)
+        if self._rows.get(row.path) != row:
+            return  # removed or paused meanwhile
         scope = trio.CancelScope()
         self._folders[row.path] = (folder, scope)
+        with scope:
+            await folder.run()
 
-        async def work() -> None:
-            with scope:
-                await folder.run()
+    async def _hear_news(self) -> None:
+        """Read what the server knows: a name that is there must be met, not made again.
 
-        assert self._nursery is not None
-        self._nursery.start_soon(work)
+        A device that has read the whole log once goes on without a server after a while.
+        """
+        known = await self.ledger.do(partial(self.replica.settings.get, _CAUGHT_UP))
+        with trio.move_on_after(_NEWS_S if known else float("inf")):
+            await self._puller.reach(await self.link.attempt(self.remote.end))
+            await self.ledger.do(partial(self.replica.settings.set, _CAUGHT_UP, b"1"))
 
     def _end(self, path: Path) -> None:
         _, scope = self._folders.pop(path, (None, None))

@@ -165,6 +165,7 @@ class Ledger:
             self._seal(part, locations)
             locations = []
         self._authored = True
+        self.replica.history.add([batch])
         return dots, apply(self.replica.tree, [batch])
 
     def _stamped(self, actions: Iterable[Action]) -> tuple[Batch, list[Dot]]:
@@ -274,7 +275,9 @@ class Ledger:
             if body.batch.operations:
                 self._clock.observe(body.batch.operations[-1].stamp.time)
         self.replica.settings.set_int(_CLOCK, self._clock.last)
-        self._resolve(apply(self.replica.tree, [body.batch for body in bodies]))
+        batches = [body.batch for body in bodies]
+        self.replica.history.add(batches)
+        self._resolve(apply(self.replica.tree, batches))
 
     def acknowledge(self, sent: Sequence[EntrySequence], positions: Sequence[Position]) -> None:
         """Note the positions that the server gave to entries of the outbox; work of `do`."""

@@ -7,12 +7,14 @@ from cozysync.disk import INDEX_COMPONENT, INDEX_MIGRATIONS
 from cozysync.replica import (
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
+    HISTORY_SCHEMA,
     OUTBOX_SCHEMA,
     SETTINGS_SCHEMA,
     TREE_SCHEMA,
     ChunkIndex,
     Database,
     Folders,
+    History,
     LogCursor,
     Outbox,
     Schema,
@@ -25,6 +27,7 @@ PARTS = (
     OUTBOX_SCHEMA,
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
+    HISTORY_SCHEMA,
     SETTINGS_SCHEMA,
     Schema(INDEX_COMPONENT, INDEX_MIGRATIONS),
 )
@@ -41,6 +44,7 @@ class Replica:
     cursor: LogCursor
     settings: Settings
     folders: Folders
+    history: History
 
     def close(self) -> None:
         """Close the file in good order."""
@@ -69,4 +73,5 @@ def _with_parts(database: Database) -> Replica:
         cursor=LogCursor(database),
         settings=Settings(database),
         folders=Folders(database),
+        history=History(database.connection),
     )

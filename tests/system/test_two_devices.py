@@ -10,7 +10,7 @@ import trio
 
 from cozysync.server import create_invitation
 from cozysync.sync.config import EngineConfig
-from cozysync.sync.engine import SERVER, Engine
+from cozysync.sync.engine import Engine
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.replica import open_replica
@@ -62,13 +62,10 @@ def tree(folder: Path) -> dict[str, object]:
     return found
 
 
-def home_with(root: Path, url: str, secrets: Secrets) -> Home:
+def home_with(root: Path, secrets: Secrets) -> Home:
     home = Home.at(root)
     home.prepare()
     save_secrets(home.secrets_file, secrets)
-    replica = open_replica(home.database)
-    replica.settings.set(SERVER, url.encode())
-    replica.close()
     return home
 
 
@@ -79,12 +76,12 @@ async def two_homes(tmp_path, url, data):
     remote = HttpRemote(url, vault, first.id, first.sign)
     await remote.create_vault(create_invitation(data), encode_entry(created.entry))
     await remote.close()
-    one = home_with(tmp_path / "one", url, Secrets(first, created.keys))
+    one = home_with(tmp_path / "one", Secrets(first, created.keys))
     replica = open_replica(one.database)
     replica.outbox.add(created.entry.header.sequence, encode_entry(created.entry))
     replica.outbox.acknowledge(created.entry.header.sequence, 1)
     replica.close()
-    two = home_with(tmp_path / "two", url, Secrets(second, created.keys))
+    two = home_with(tmp_path / "two", Secrets(second, created.keys))
     return one, two, encode_control(add_device(created.keys, second.public, "lap"))
 
 
@@ -106,7 +103,7 @@ async def test_a_folder_lives_on_two_devices(tmp_path, server):
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             engines = [
-                Engine(home, config=EngineConfig(device=name), seams=real_seams())
+                Engine(home, config=EngineConfig(device=name, server=url), seams=real_seams())
                 for home, name in ((one, "desk"), (two, "lap"))
             ]
             await nursery.start(engines[0].run)

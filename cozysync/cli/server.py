@@ -1,0 +1,60 @@
+"""`cozysync server`: the self-hosted server."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cozysync.cli.options import Json, print_json
+from cozysync.daemon.config_keys import DEFAULT_LISTEN, parse_address
+from cozysync.server import create_invitation, serve
+from cozysync.sync.home import Home
+
+app = typer.Typer(help="The self-hosted server, which can read nothing.", no_args_is_help=True)
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Where the server keeps everything it has.")
+]
+
+
+@app.command()
+def run(
+    data: Data = None,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Port 0 takes a free one.")
+    ] = DEFAULT_LISTEN,
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
+) -> None:
+    """Serve until stopped; prints one line when ready."""
+    try:
+        address = parse_address(listen)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--listen") from None
+    if until_input_ends:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    serve(
+        data or Home.locate().server_data,
+        address.host,
+        address.port,
+        ready=lambda url: print(f"cozysync server ready at {url}", flush=True),
+    )
+
+
+@app.command()
+def invite(data: Data = None, json: Json = False) -> None:
+    """Print a code with which one vault can be made here, within seven days."""
+    code = create_invitation(data or Home.locate().server_data)
+    if json:
+        print_json({"invitation": code})
+    else:
+        typer.echo(code)
+
+
+def _end_with_input() -> None:
+    """Stop when whoever started this server has ended, even by kill -9."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,89 @@
+"""The daemon: the engine, the control socket and, if wanted, a server, until told to stop."""
+
+import logging
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import hypercorn.trio
+import trio
+from hypercorn.config import Config as Hypercorn
+from starlette.applications import Starlette
+
+from cozysync.daemon.config import Config
+from cozysync.daemon.control import create_control
+from cozysync.daemon.embedded import EmbeddedServer
+from cozysync.daemon.engine_slot import EngineSlot
+from cozysync.daemon.log import start_log, stop_log
+from cozysync.daemon.pairings import Pairings
+from cozysync.daemon.supervise import Supervisor, plain_error
+from cozysync.sync.engine import Engine
+from cozysync.sync.home import Home
+from cozysync.sync.seams import real_seams
+
+# A client that still waits for an answer is let go after so long.
+LAST_ANSWERS_S = 1.0
+_OWNER_ONLY = 0o177
+
+_log = logging.getLogger(__name__)
+
+
+def run_daemon(home: Home, config: Config) -> None:
+    """Work until SIGTERM, SIGINT or a request to stop.
+
+    Raises `HomeInUse` when another daemon does already, and whatever keeps the engine from
+    starting at all (`DamagedDatabase`, `SecretsFileDamaged`…).
+    """
+    home.require_vault()
+    with home.lock():
+        handler = start_log(home.log_file, config.log_level)
+        try:
+            trio.run(_daemon, home, config)
+        except BaseException as error:
+            cause = plain_error(error)
+            _log.error("the daemon ends: %s", cause, exc_info=error)
+            raise cause from None
+        finally:
+            stop_log(handler)
+
+
+async def _daemon(home: Home, config: Config) -> None:
+    stopping = trio.Event()
+    supervisor = Supervisor()
+    slot = EngineSlot(home, config, _build, supervisor)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_heed_signals, stopping.set)
+        if config.embedded.enabled:
+            server = EmbeddedServer(home, config.embedded.listen)
+            await nursery.start(partial(supervisor.keep, "embedded server", server.run))
+        await nursery.start(partial(supervisor.keep, "engine", slot.run))
+        control = create_control(slot, Pairings(nursery), stopping.set)
+        _log.info("the daemon is at work on %s", home.root)
+        await _serve(control, home.prepare_socket(), stopping)
+        _log.info("the daemon stops")
+        nursery.cancel_scope.cancel()
+    home.socket.unlink(missing_ok=True)
+
+
+def _build(home: Home, config: Config) -> Engine:
+    return Engine(home, config=config.engine, seams=real_seams())
+
+
+async def _serve(control: Starlette, socket: Path, stopping: trio.Event) -> None:
+    settings = Hypercorn()
+    settings.bind = [f"unix:{socket}"]
+    settings.umask = _OWNER_ONLY
+    settings.accesslog = None
+    settings.errorlog = logging.getLogger("hypercorn")
+    settings.graceful_timeout = LAST_ANSWERS_S
+    await hypercorn.trio.serve(
+        cast(Any, control), settings, shutdown_trigger=stopping.wait, mode="asgi"
+    )
+
+
+async def _heed_signals(stop: Callable[[], None]) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            stop()
