@@ -57,7 +57,7 @@ class Client:
     def _ask(self, method: str, path: str, **rest: Any) -> Any:
         rest.setdefault("timeout", ANSWER_S)
         transport = httpx.HTTPTransport(uds=str(self._home.socket))
-        with httpx.Client(transport=transport, base_url="http://daemon") as client:
+        with httpx.Client(transport=transport, base_url="http://daemon", trust_env=False) as client:
             try:
                 response = client.request(method, path, **rest)
             except httpx.TimeoutException:

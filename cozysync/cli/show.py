@@ -129,7 +129,7 @@ def _state(state: str) -> str:
 def _contact(server: dict[str, Any]) -> str:
     if server["reachable"]:
         return ""
-    trouble = f" ({server['trouble']})" if server.get("trouble") else ""
+    trouble = f"\n    {server['trouble']}" if server.get("trouble") else ""
     if server["last_contact"] is None:
         return f", not reached yet{trouble}"
     when = datetime.fromtimestamp(server["last_contact"]).astimezone()

@@ -6,6 +6,8 @@ from cozysync.disk.ignore import (
     Ignore,
 )
 from cozysync.disk.index import (
+    ASIDE,
+    ASIDE_NODE,
     INDEX_COMPONENT,
     INDEX_MIGRATIONS,
     DiskIndex,
@@ -13,8 +15,8 @@ from cozysync.disk.index import (
     new_row,
     pack_heads,
 )
+from cozysync.disk.journal import JOURNAL_MIGRATION, Intent, Journal
 from cozysync.disk.place import (
-    ASIDE,
     STAGING,
     TRASH,
     Placer,
@@ -52,11 +54,13 @@ from cozysync.disk.watch import (
 
 __all__ = [
     "ASIDE",
+    "ASIDE_NODE",
     "BUILT_IN",
     "DEBOUNCE_MS",
     "IGNORE_FILE",
     "INDEX_COMPONENT",
     "INDEX_MIGRATIONS",
+    "JOURNAL_MIGRATION",
     "POLL_S",
     "PRIVATE",
     "RACY_NS",
@@ -72,6 +76,8 @@ __all__ = [
     "FolderError",
     "Ignore",
     "IndexRow",
+    "Intent",
+    "Journal",
     "Moved",
     "Placer",
     "PosixDisk",

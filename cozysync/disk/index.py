@@ -9,10 +9,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from cozysync.disk.posix import Stat
+from cozysync.disk.posix import PRIVATE, Stat
 from cozysync_conflict import Dot, Kind, NodeId, kind_of
 
 INDEX_COMPONENT = "disk"
+
+ASIDE = PRIVATE + b"/aside"
+"""The directory of nodes that had to make room and have no place yet."""
+
+ASIDE_NODE = NodeId(bytes(16))
+"""Stands for that directory in the index; each row in it is named by its node's id in hex."""
 
 INDEX_MIGRATIONS = (
     """
@@ -138,12 +144,14 @@ class DiskIndex:
     def path(self, node: NodeId) -> bytes | None:
         """The path of a node; None when it, or a directory above, has no row."""
         names: list[bytes] = []
-        while node != self.root:
+        while node not in (self.root, ASIDE_NODE):
             row = self.row(node)
             if row is None:
                 return None
             names.append(row.name)
             node = row.parent
+        if node == ASIDE_NODE:
+            names.append(ASIDE)
         return b"/".join(reversed(names))
 
     def below(self, node: NodeId) -> Iterator[IndexRow]:

@@ -10,12 +10,11 @@ A step is not durable by itself: call `Disk.sync` before the index says that it 
 import errno
 from collections.abc import Callable
 
-from cozysync.disk.index import DiskIndex, IndexRow
+from cozysync.disk.index import ASIDE, DiskIndex, IndexRow
 from cozysync.disk.posix import PRIVATE, Disk, Stat
 from cozysync_conflict import Kind, NodeId
 
 STAGING = PRIVATE + b"/staging"
-ASIDE = PRIVATE + b"/aside"
 TRASH = PRIVATE + b"/trash"
 
 
@@ -100,6 +99,8 @@ class Placer:
         for name, _ in list(self._disk.listing(ASIDE)):
             node = NodeId(bytes.fromhex(name.decode("ascii", "replace").ljust(32, "0")[:32]))
             path = index.path(node)
+            if path == ASIDE + b"/" + name:
+                continue  # it was to be here: the next plan fetches it
             self._restore(ASIDE + b"/" + name, path)
         for name, _ in list(self._disk.listing(STAGING)):
             # An exchange may have left the person's version here: the trash keeps it.

@@ -56,7 +56,7 @@ def check_root(path: Path, marker: str) -> RootState:
     try:
         found = (path / os.fsdecode(PRIVATE) / _MARKER).read_text().strip()
     except OSError:
-        return RootState.ABSENT
+        return RootState.FOREIGN if path.is_dir() else RootState.ABSENT
     if found != marker:
         return RootState.FOREIGN
     try:

@@ -86,8 +86,11 @@ class Findings:
 
 
 def is_racy(stat: Stat, now_ns: int) -> bool:
-    """Whether a file could change again without its stat showing it."""
-    return stat.mtime_ns >= now_ns - RACY_NS
+    """Whether a file could change again without its stat showing it.
+
+    Judged by the change time, which only the system's clock sets: a file may carry any mtime.
+    """
+    return abs(now_ns - stat.ctime_ns) <= RACY_NS
 
 
 def scan(
@@ -248,20 +251,33 @@ class _Scan:
         for row in self._index.with_inode(entry.stat.inode):
             if row.kind is not entry.stat.kind or row.node in self._claimed:
                 continue
-            if not self._is_same(row, entry) or self._holds(row):
+            if not self._is_same(row, entry.path, entry.stat) or self._holds(row):
                 continue
             return row
         return None
 
-    def _is_same(self, row: IndexRow, entry: _Loose) -> bool:
+    def _is_same(self, row: IndexRow, path: bytes, stat: Stat) -> bool:
+        """Whether an entry with the row's inode is that node, and not a new one.
+
+        File systems give the inodes of what was deleted to what is created next. A directory's
+        times change with what it holds, so it is known by something that it still holds.
+        """
+        if _looks_like(row, stat):
+            return True
         if row.kind is not Kind.DIRECTORY:
-            return _looks_like(row, entry.stat)
-        known = {child.name for child in self._index.children(row.node)}
+            return False
+        known = {child.name: child for child in self._index.children(row.node)}
         try:
-            found = {each.name for each in self._disk.listing(entry.path)}
+            found = [each for each in self._disk.listing(path) if each.name in known]
         except OSError:
             return False
-        return not known or bool(known & found)
+        return any(
+            child.kind is each.stat.kind
+            and child.inode == each.stat.inode
+            and self._is_same(child, _join(path, each.name), each.stat)
+            for each in found
+            for child in (known[each.name],)
+        )
 
     def _holds(self, row: IndexRow) -> bool:
         """Whether the row's own place still holds it, or what a program put in its stead."""
@@ -297,7 +313,8 @@ class _Scan:
 
 
 def _looks_like(row: IndexRow, stat: Stat) -> bool:
-    return (row.size, row.mtime_ns) == (stat.size, stat.mtime_ns)
+    sized = row.kind is Kind.DIRECTORY or row.size == stat.size
+    return sized and row.mtime_ns == stat.mtime_ns
 
 
 def _join(path: bytes, name: bytes) -> bytes:

@@ -1,19 +1,26 @@
 """Watching a folder: hints where to scan, never more."""
 
+import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import trio
-from watchfiles import Change, awatch
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from cozysync.disk.posix import PRIVATE
 
 # Events closer together than the step come as one; a larger one only adds to the delay.
 STEP_MS = 5
 DEBOUNCE_MS = 50
-# Where watching is not to be had, the folder is looked through this often.
+# Where watching is not to be had, the folder is looked through this often; where it is, this is
+# how often the watch asks whether its directory is still the one at that path.
 POLL_S = 5.0
+# After an error of the watch itself it begins anew, this much later.
+RESTART_S = 1.0
+
+INOTIFY = "inotify"
 
 
 class Watcher:
@@ -21,32 +28,97 @@ class Watcher:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.how = "inotify"
+        self.how = INOTIFY
 
     async def dirty(self) -> AsyncIterator[set[bytes] | None]:
-        """Sets of directories where something may have changed; None means anywhere."""
-        try:
-            async for changes in awatch(
-                self._root,
-                watch_filter=self._wanted,
-                step=STEP_MS,
-                debounce=DEBOUNCE_MS,
-                recursive=True,
-            ):
-                yield {self._directory(path) for _, path in changes}
-        except OSError as error:
-            self.how = (
-                f"polling every {POLL_S:g} s ({error}; raise fs.inotify.max_user_watches: "
-                "sysctl fs.inotify.max_user_watches=1048576)"
-            )
+        """Sets of directories where something may have changed; None means anywhere.
+
+        None comes first, as soon as the watch stands, and after every gap in it.
+        """
         while True:
-            await trio.sleep(POLL_S)
+            try:
+                watch = await _Watch.begin(self._root)
+            except OSError as error:
+                self.how = _polling(error)
+                yield None
+                await trio.sleep(POLL_S)
+                continue
+            self.how = INOTIFY
+            with watch:
+                yield None
+                while (paths := await watch.changes()) is not None:
+                    if directories := self._directories(paths):
+                        yield directories
             yield None
+            await trio.sleep(RESTART_S)
 
-    def _wanted(self, _change: Change, path: str) -> bool:
-        first = os.fsencode(os.path.relpath(path, self._root)).partition(b"/")[0]
-        return first != PRIVATE
+    def _directories(self, paths: set[str]) -> set[bytes]:
+        relative = {os.fsencode(os.path.relpath(path, self._root)) for path in paths}
+        wanted = {path for path in relative if path.partition(b"/")[0] != PRIVATE}
+        return {b"" if path == b"." else path.rpartition(b"/")[0] for path in wanted}
 
-    def _directory(self, path: str) -> bytes:
-        relative = os.fsencode(os.path.relpath(path, self._root))
-        return relative.rpartition(b"/")[0] if relative != b"." else b""
+
+class _Watch:
+    """One watch of one directory, until it is closed or breaks."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stop = threading.Event()
+        self._identity = _identity(root)
+        if self._identity is None:
+            # The library takes a path that is not there without a word.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(root))
+        self._notify = RustNotify([str(root)], False, False, 0, True, True)
+
+    @classmethod
+    async def begin(cls, root: Path) -> "_Watch":
+        """A watch that stands. In a thread: adding a large tree to the watch takes its time."""
+        return await trio.to_thread.run_sync(cls, root)
+
+    def __enter__(self) -> "_Watch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._notify.close()
+
+    async def changes(self) -> set[str] | None:
+        """Paths that changed, perhaps none; None when this watch is of no use any more."""
+        try:
+            told = await self._wait()
+        except WatchfilesRustInternalError:
+            # A name that the library cannot say (not UTF-8).
+            return None
+        if isinstance(told, str):
+            return set() if _identity(self._root) == self._identity else None
+        return {path for _, path in told}
+
+    async def _wait(self) -> set[tuple[int, str]] | str:
+        finished = False
+        try:
+            told: set[tuple[int, str]] | str = await trio.to_thread.run_sync(
+                self._notify.watch,
+                DEBOUNCE_MS,
+                STEP_MS,
+                int(POLL_S * 1000),
+                self._stop,
+                abandon_on_cancel=True,
+            )
+            finished = True
+            return told
+        finally:
+            if not finished:
+                self._stop.set()
+
+
+def _identity(root: Path) -> tuple[int, int] | None:
+    try:
+        found = root.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _polling(error: OSError) -> str:
+    remedy = "sysctl fs.inotify.max_user_watches=1048576"
+    reason = f"{error.strerror}; {remedy}" if error.errno == errno.ENOSPC else error.strerror
+    return f"polling every {POLL_S:g} s ({reason})"

@@ -31,6 +31,7 @@ from cozysync.sync.status import (
     ServerStatus,
     State,
     Status,
+    clock_trouble,
     overall,
 )
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
@@ -75,7 +76,11 @@ class Engine:
         self.link = Link(seams)
         self._root_wrapping = secrets.root_wrapping
         self.remote = HttpRemote(
-            config.server or "", secrets.vault.vault, secrets.device.id, secrets.device.sign
+            config.server or "",
+            secrets.vault.vault,
+            secrets.device.id,
+            secrets.device.sign,
+            self.link.heard_time,
         )
         self._puller = Puller(self.ledger, self.link, self.remote)
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
@@ -155,7 +160,7 @@ class Engine:
                 DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
                 for device, each in state.devices.items()
             ),
-            attention=(self._alarm,) if self._alarm is not None else (),
+            attention=tuple(filter(None, (self._alarm, clock_trouble(self.link.clock_error_s)))),
             outbox=waiting,
             memory=_memory(),
             version=cozysync.__version__,

@@ -144,8 +144,8 @@ class FolderSync:
         self._ledger.listeners.append(self.touched)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch)
-                await self._ledger.do(lambda: self._placing.placer.recover(self._index))
+                await nursery.start(self._watch)
+                await self._ledger.do(self._placing.recover)
                 while True:
                     await self._round()
                     await self._wake.wait_at_most(self._pause())
@@ -155,8 +155,13 @@ class FolderSync:
             self._uploader.close()
             self._disk.close()
 
-    async def _watch(self) -> None:
+    async def _watch(self, *, task_status: trio.TaskStatus[None]) -> None:
+        begun = False
         async for directories in self._watcher.dirty():
+            if not begun:
+                # The first look comes after the watch stands: nothing falls between the two.
+                begun = True
+                task_status.started()
             if directories is None:
                 self._everything = True
             else:
@@ -164,7 +169,8 @@ class FolderSync:
             self._wake.set()
 
     def _pause(self) -> float:
-        return RETRY_S if self._touched or self._dirty else self._config.scan_interval_s
+        troubled = self._trouble is not None
+        return RETRY_S if troubled or self._touched or self._dirty else self._config.scan_interval_s
 
     async def _round(self) -> None:
         self._busy = True
@@ -291,8 +297,9 @@ _ROOT_TROUBLE = {
         "Mount its disk or put it back, or unbind it: cozysync folder remove PATH.",
     ),
     RootState.FOREIGN: (
-        "another folder stands in its place; nothing was deleted elsewhere",
-        "Put the right one back, or unbind this one: cozysync folder remove PATH.",
+        "what stands there is not the folder that was bound (its marker .cozysync/folder is "
+        "missing or another's); nothing was deleted elsewhere",
+        "Mount its disk or put the right one back, or unbind it: cozysync folder remove PATH.",
     ),
     RootState.READ_ONLY: (
         "the folder cannot be written to",

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from email.utils import mktime_tz
+from email.utils import parsedate_tz as parse_date
 from typing import Any
 
 import httpx
@@ -45,7 +47,8 @@ class HttpRemote:
     """A `Remote` that speaks to a real server. Close it when done.
 
     `sign` is the device's signature, None for a device that has no vault yet and may only use
-    mailboxes and `create_vault`.
+    mailboxes and `create_vault`. `heard_time` is told the server's wall-clock time, in seconds
+    since 1970, with every answer.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class HttpRemote:
         vault: VaultId | None = None,
         device: DeviceId | None = None,
         sign: Callable[[bytes], bytes] | None = None,
+        heard_time: Callable[[float], None] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._vault = vault
         self._device = device
         self._sign = sign
+        self._heard_time = heard_time
         self._token: str | None = None
         self._client = httpx.AsyncClient(
             base_url=self.url,
@@ -178,6 +183,7 @@ class HttpRemote:
                 sent["authorization"] = f"Bearer {await self._session()}"
             try:
                 async with self._client.stream(method, path, headers=sent, **rest) as response:
+                    self._hear_time(response)
                     if response.status_code < 400:
                         yield response
                         return
@@ -201,6 +207,11 @@ class HttpRemote:
             data = await self._ask("POST", "/v1/sessions/proof", proof.encode())
             self._token = Session.decode(data).token
         return self._token
+
+    def _hear_time(self, response: httpx.Response) -> None:
+        date = parse_date(response.headers.get("date", ""))
+        if date is not None and self._heard_time is not None:
+            self._heard_time(mktime_tz(date))
 
     async def _problem(self, response: httpx.Response) -> Problem:
         data = await response.aread()

@@ -29,6 +29,7 @@ class Link:
         self.reachable = False
         self.last_contact: float | None = None
         self.trouble: str | None = None
+        self.clock_error_s = 0.0
 
     async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of `call`, tried until the server gives one.
@@ -40,12 +41,12 @@ class Link:
             try:
                 answer = await call()
             except Unreachable as error:
-                self.lost(str(error))
+                self.lost(error.message)
             except Refused as error:
                 if not error.retryable:
                     self.contact()
                     raise
-                self.lost(str(error))
+                self.lost(error.message)
             else:
                 self.contact()
                 return answer
@@ -70,6 +71,10 @@ class Link:
             self._reached = trio.Event()
         self.reachable = False
         self.trouble = reason
+
+    def heard_time(self, server_s: float) -> None:
+        """The server said what time it is: this clock may be wrong, or the server's."""
+        self.clock_error_s = self._seams.now_ns() / 1e9 - server_s
 
     async def _pause(self, seconds: float) -> None:
         # A little spread keeps many devices from coming back in the same instant.

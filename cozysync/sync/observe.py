@@ -148,13 +148,17 @@ class Observer:
             )
             node = row.node
             if content.digest != row.digest:
-                written = len(actions)
-                actions.append(Write(node, content, row.heads))
+                same = self._heads_with(node, content.digest)
+                if same:  # another device has said so already
+                    row = row._replace(packed_heads=pack_heads(same))
+                else:
+                    written = len(actions)
+                    actions.append(Write(node, content, row.heads))
         else:
             found = self._standing(job.parent, job.name, job.kind)
             node = found or self._ledger.new_node(job.parent, job.name, job.kind)
             row = seen._replace(node=node, parent=job.parent, name=job.name)
-            same = [h.dot for h in heads(self._tree, node) if h.content.digest == content.digest]
+            same = self._heads_with(node, content.digest)
             row = row._replace(packed_heads=pack_heads(same))
             if found is None:
                 actions.append(Create(node, job.parent, job.name))
@@ -173,6 +177,9 @@ class Observer:
             if kind_of(node) is kind and self._index.row(node) is None:
                 return node
         return None
+
+    def _heads_with(self, node: NodeId, digest: bytes) -> list[Dot]:
+        return [head.dot for head in heads(self._tree, node) if head.content.digest == digest]
 
     def _is_shown(self, node: NodeId) -> bool:
         known = self._tree.get(node)

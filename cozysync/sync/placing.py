@@ -12,10 +12,12 @@ from functools import partial
 
 from cozysync.content import Recipe, decode_recipe
 from cozysync.disk import (
-    ASIDE,
+    ASIDE_NODE,
     Disk,
     DiskIndex,
     IndexRow,
+    Intent,
+    Journal,
     Placer,
     Stat,
     new_row,
@@ -57,7 +59,15 @@ class Placing:
         self._downloader = downloader
         self._seams = seams
         self.placer = Placer(disk, self._day)
+        self._journal = Journal(ledger.replica.database.connection, index.root)
         self.unseen: set[bytes] = set()
+
+    def recover(self) -> None:
+        """After a kill or a failure: let the index and the disk agree again. Work of `do`."""
+        with self._ledger.replica.database.transaction():
+            self._journal.recover(self._disk, self._index)
+            self.placer.recover(self._index)
+        self._disk.forget()
 
     async def take(self, steps: Sequence[Step]) -> set[NodeId]:
         """Take these steps; returns the nodes whose step must wait for something."""
@@ -77,27 +87,52 @@ class Placing:
 
     def _structure(self, steps: Sequence[Step]) -> set[NodeId]:
         self._disk.forget()
-        aside: dict[NodeId, bytes] = {}
         waiting: set[NodeId] = set()
+        self._begin([intent for step in steps if (intent := self._intent(step)) is not None])
         with self._ledger.replica.database.transaction():
             for step in steps:
                 node = step.node if isinstance(step, SetAside | Remove) else step.wanted.node
-                if not self._one(step, aside):
+                if not self._one(step):
                     waiting.add(node)
             self._disk.sync()
+            self._journal.done()
         self._disk.forget()
         return waiting
 
-    def _one(self, step: Step, aside: dict[NodeId, bytes]) -> bool:
+    def _begin(self, intents: Sequence[Intent]) -> None:
+        with self._ledger.replica.database.transaction():
+            # What a failure left of the wave before, when the disk was full or broken.
+            self._journal.recover(self._disk, self._index)
+            self._journal.begin(intents)
+
+    def _intent(self, step: Step) -> Intent | None:
+        """The row that a step is about to bring about."""
+        match step:
+            case MakeDirectory(wanted):
+                return Intent(IndexRow(wanted.node, wanted.parent, wanted.name, 0, 0, 0, 0, False))
+            case SetAside(node):
+                row = self._index.row(node)
+                return Intent(_aside(row)) if row is not None else None
+            case MoveTo(wanted):
+                row = self._index.row(wanted.node)
+                if row is None:
+                    return None
+                return Intent(row._replace(parent=wanted.parent, name=wanted.name))
+            case Remove(node):
+                row = self._index.row(node)
+                return Intent(row, leaves=True) if row is not None else None
+        return None
+
+    def _one(self, step: Step) -> bool:
         match step:
             case MakeDirectory(wanted):
                 return self._make_directory(wanted)
             case SetAside(node):
-                return self._set_aside(node, aside)
+                return self._set_aside(node)
             case MoveTo(wanted):
-                return self._move(wanted, aside)
+                return self._move(wanted)
             case Remove(node):
-                return self._remove(node, aside)
+                return self._remove(node)
             case Refresh(wanted):
                 return self._refresh(wanted)
             case SetExecutable(wanted):
@@ -111,7 +146,7 @@ class Placing:
         stat = self.placer.make_directory(path) if path is not None else None
         return self._took(wanted, path, stat)
 
-    def _set_aside(self, node: NodeId, aside: dict[NodeId, bytes]) -> bool:
+    def _set_aside(self, node: NodeId) -> bool:
         row, path = self._index.row(node), self._index.path(node)
         if row is None or path is None:
             return False
@@ -119,18 +154,17 @@ class Placing:
         if place is None:
             self.unseen.add(_above(path))
             return False
-        aside[node] = place
+        stat = self._disk.lstat(place)
+        assert stat is not None
+        self._index.put([_aside(row).with_stat(stat, racy=row.racy)])
         return True
 
-    def _move(self, wanted: Wanted, aside: dict[NodeId, bytes]) -> bool:
+    def _move(self, wanted: Wanted) -> bool:
         row = self._index.row(wanted.node)
-        old = aside.pop(wanted.node, None) or self._index.path(wanted.node)
+        old = self._index.path(wanted.node)
         new = self._path(wanted)
         if row is None or old is None or new is None:
             return False
-        seen = self._disk.lstat(old)
-        if old.startswith(ASIDE) and seen is not None:
-            row = row.with_stat(seen)  # setting aside changed the inode's time
         stat = self.placer.move(old, new, row)
         if stat is None:
             self.unseen |= {_above(old), _above(new)}
@@ -140,9 +174,9 @@ class Placing:
         self._index.put([moved.with_stat(stat, racy=row.racy)])
         return True
 
-    def _remove(self, node: NodeId, aside: dict[NodeId, bytes]) -> bool:
+    def _remove(self, node: NodeId) -> bool:
         row = self._index.row(node)
-        path = aside.pop(node, None) or self._index.path(node)
+        path = self._index.path(node)
         if row is None or path is None:
             return True
         if not self.placer.remove(path, row):
@@ -234,14 +268,23 @@ class Placing:
             self._disk.set_mtime(path, recipe.mtime_ns)
             if step.wanted.executable:
                 self._disk.set_executable(path, True)
+        self._begin([self._coming(step, path) for step, path, _ in staged])
         done: set[NodeId] = set()
         with self._ledger.replica.database.transaction():
             for step, path, _ in staged:
                 if self._put_one(step, path):
                     done.add(step.wanted.node)
             self._disk.sync()  # names before the index
+            self._journal.done()
         self._disk.forget()
         return done
+
+    def _coming(self, step: WriteContent, staged: bytes) -> Intent:
+        stat = self._disk.lstat(staged)
+        assert stat is not None, "it was staged just now"
+        wanted, row = step.wanted, self._index.row(step.wanted.node)
+        fresh = row or new_row(wanted.node, wanted.parent, wanted.name, stat)
+        return Intent(_with_content(fresh.with_stat(stat), wanted))
 
     def _put_one(self, step: WriteContent, staged: bytes) -> bool:
         wanted = step.wanted
@@ -266,10 +309,7 @@ class Placing:
         fresh = (
             row.with_stat(stat) if row else new_row(wanted.node, wanted.parent, wanted.name, stat)
         )
-        if wanted.content is not None:
-            heads = pack_heads(wanted.heads)
-            fresh = fresh._replace(digest=wanted.content.digest, packed_heads=heads)
-        self._index.put([fresh])
+        self._index.put([_with_content(fresh, wanted)])
         return True
 
     def _path(self, wanted: Wanted) -> bytes | None:
@@ -282,6 +322,17 @@ class Placing:
         ):
             return None
         return above + b"/" + wanted.name if above else wanted.name
+
+
+def _aside(row: IndexRow) -> IndexRow:
+    return row._replace(parent=ASIDE_NODE, name=row.node.hex().encode())
+
+
+def _with_content(row: IndexRow, wanted: Wanted) -> IndexRow:
+    if wanted.content is None:
+        return row
+    heads = pack_heads(wanted.heads)
+    return row._replace(digest=wanted.content.digest, packed_heads=heads)
 
 
 def _is_safe(name: bytes) -> bool:

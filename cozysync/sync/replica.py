@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cozysync.disk import INDEX_COMPONENT, INDEX_MIGRATIONS
+from cozysync.disk import INDEX_COMPONENT, INDEX_MIGRATIONS, JOURNAL_MIGRATION
 from cozysync.replica import (
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
@@ -29,7 +29,7 @@ PARTS = (
     CURSOR_SCHEMA,
     HISTORY_SCHEMA,
     SETTINGS_SCHEMA,
-    Schema(INDEX_COMPONENT, INDEX_MIGRATIONS),
+    Schema(INDEX_COMPONENT, (*INDEX_MIGRATIONS, JOURNAL_MIGRATION)),
 )
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+CLOCK_TOLERANCE_S = 600
+"""A clock that is wrong by less deserves no word."""
+
 
 class State(StrEnum):
     """The one word for a device or a folder."""
@@ -93,6 +96,24 @@ class Status:
         plain["connectors"] = []
         plain["gateway"] = None
         return plain  # type: ignore[no-any-return]
+
+
+def clock_trouble(error_s: float) -> Blocked | None:
+    """What to tell of a clock that is so much ahead of the server's; None for a small error.
+
+    It stops nothing: the order of edits does not depend on clocks being right.
+    """
+    if abs(error_s) < CLOCK_TOLERANCE_S:
+        return None
+    hours = abs(error_s) / 3600
+    much = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.1f} hours"
+    side = "ahead of" if error_s > 0 else "behind"
+    return Blocked(
+        "",
+        f"The clock of this computer is {much} {side} the server's.",
+        "Set the date and the time of the one that is wrong. Syncing goes on; dates in the log "
+        "and in the names of conflict copies may be wrong.",
+    )
 
 
 def overall(

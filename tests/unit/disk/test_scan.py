@@ -1,6 +1,7 @@
 """Scanning a real directory against its index."""
 
 import os
+import shutil
 import sqlite3
 from itertools import count
 
@@ -27,9 +28,9 @@ class Folder:
         self.path = path
         prepare_root(path)
         self.disk = PosixDisk(path)
-        connection = sqlite3.connect(":memory:")
-        connection.executescript(INDEX_MIGRATIONS[0])
-        self.index = DiskIndex(connection, ROOT)
+        self.connection = sqlite3.connect(":memory:")
+        self.connection.executescript(INDEX_MIGRATIONS[0])
+        self.index = DiskIndex(self.connection, ROOT)
         self._numbers = count(1)
 
     def scan(self, *directories):
@@ -156,6 +157,28 @@ def test_a_file_moved_out_of_a_deleted_directory_is_not_among_the_deleted(folder
     findings = folder.scan()
     assert [each.row.node for each in findings.moved] == [node]
     assert node not in {row.node for gone in findings.vanished for row in gone.rows}
+
+
+@pytest.mark.parametrize("inside", ["nothing", "the same names", "other names"])
+def test_a_directory_with_a_reused_inode_is_no_move(folder, inside):
+    node = folder.node(b"d")
+    shutil.rmtree(folder.path / "d")
+    (folder.path / "n").mkdir()
+    if inside != "nothing":
+        (folder.path / "n" / ("c" if inside == "the same names" else "z")).write_text("new")
+    row = folder.index.row(node)
+    folder.index.put([row._replace(inode=(folder.path / "n").stat().st_ino)])
+    findings = folder.scan()
+    assert [each.root.node for each in findings.vanished] == [node]
+    assert not findings.moved
+
+
+def test_a_renamed_directory_is_known_by_what_is_deep_in_it(folder):
+    node = folder.node(b"d")
+    (folder.path / "d" / "c").unlink()
+    (folder.path / "d" / "e" / "new").write_text("x")
+    os.rename(folder.path / "d", folder.path / "x")
+    assert [each.row.node for each in folder.scan().moved] == [node]
 
 
 def test_a_reused_inode_is_no_move(folder):

@@ -1,0 +1,223 @@
+"""Wrong input and a hostile world: each a clear message with a path and a remedy, nothing lost."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from tests.system.world import COMMAND, PATIENCE_S, World, run
+
+pytestmark = pytest.mark.system
+
+YEAR_S = 365 * 86_400
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("world"), "ann", "bob")
+    try:
+        world.bind()
+        for n in range(60):
+            (world.devices[0].folder / f"file{n}").write_text(f"file {n}")
+        world.settle()
+        yield world
+    finally:
+        world.close()
+
+
+def refused(home, *arguments, code, say):
+    done = run(home, *arguments, check=False)
+    assert done.returncode == code, done
+    assert say in done.stderr
+    assert len(done.stderr.strip().splitlines()) >= 2, "a remedy is missing"
+    assert "Traceback" not in done.stderr
+
+
+def test_commands_without_a_vault(tmp_path):
+    for command in (["status"], ["start"], ["folder", "add", tmp_path]):
+        refused(tmp_path / "home", *command, code=2, say="no vault yet")
+
+
+def test_a_missing_server(tmp_path):
+    init = ["init", "--server", "http://127.0.0.1:9", "--invite", "x"]
+    refused(tmp_path / "home", *init, code=5, say="cannot be reached")
+
+
+def test_a_foreign_server(tmp_path):
+    foreign = subprocess.Popen(
+        ["python3", "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        port = foreign.stdout.readline().split("port ")[1].split()[0]
+        init = ["init", "--server", f"http://127.0.0.1:{port}", "--invite", "x"]
+        refused(tmp_path / "home", *init, code=5, say="not as a cozysync server does")
+    finally:
+        foreign.terminate()
+        foreign.wait(10)
+        foreign.stdout.close()
+
+
+def test_codes_that_are_wrong(world, tmp_path):
+    home = tmp_path / "home"
+    refused(home, "join", "nonsense", code=2, say="not a pairing code")
+    url = world.server.url.removeprefix("http://")
+    refused(home, "join", f"{url}/77-zoo-zoo-zoo", code=1, say="No device is waiting")
+    init = ["init", "--server", world.server.url, "--invite", "wrong"]
+    refused(home, *init, code=1, say="invitation is wrong")
+    assert not (home / "secrets").exists()
+
+
+def test_the_one_guess_of_a_pairing(world, tmp_path):
+    device = world.devices[0]
+    process = subprocess.Popen(
+        [*COMMAND, "pair"],
+        env=os.environ | {"COZYSYNC_HOME": str(device.home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = next(line for line in process.stdout if "cozysync join" in line)
+    code = line.split()[-1]
+    wrong = code.rsplit("-", 1)[0] + ("-zoo" if not code.endswith("zoo") else "-able")
+    refused(tmp_path / "home", "join", wrong, code=1, say="code is wrong")
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "code is wrong" in told
+    refused(tmp_path / "home", "join", code, code=1, say="No device is waiting")
+
+
+def test_folders_that_cannot_be(world, tmp_path):
+    device = world.devices[0]
+    (device.folder / "sub").mkdir()
+    refused(device.home, "folder", "add", device.folder / "sub", code=2, say="overlaps")
+    refused(device.home, "folder", "add", device.folder.parent, code=2, say="overlaps")
+    refused(device.home, "folder", "add", tmp_path / "none", code=2, say="not a directory")
+    refused(device.home, "folder", "remove", tmp_path, code=2, say="not a folder")
+
+
+def test_a_second_daemon_on_the_same_home(world):
+    refused(world.devices[0].home, "start", "--foreground", code=1, say="already at work")
+
+
+def test_an_unreadable_configuration_key(world):
+    home = world.devices[1].home
+    config = home / "config.toml"
+    kept = config.read_text()
+    world.devices[1].stop()
+    try:
+        config.write_text(kept + 'sevrer = "x"\n')
+        refused(home, "start", code=2, say="sevrer")
+    finally:
+        config.write_text(kept)
+        world.devices[1].start()
+
+
+def until(holds):
+    give_up = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+def blocked(device):
+    folder = device.status()["folders"][0]
+    return [f"{each['path']} {each['reason']} {each['remedy']}" for each in folder["blocked"]]
+
+
+def test_a_root_that_vanishes_deletes_nothing_elsewhere(world):
+    ann, bob = world.devices
+    world.settle()
+    away = ann.folder.with_name("away")
+    ann.folder.rename(away)
+    ann.settle()
+    assert "not there" in blocked(ann)[0]
+    ann.folder.mkdir()
+    ann.settle()
+    assert "not the folder that was bound" in blocked(ann)[0]
+    assert ann.run("wait", check=False).returncode == 3
+    bob.settle()
+    assert len(list(bob.folder.glob("file*"))) == 60
+    ann.folder.rmdir()
+    away.rename(ann.folder)
+    world.settle()
+    assert blocked(ann) == []
+
+
+def test_a_mass_delete_is_held(world):
+    ann, bob = world.devices
+    world.settle()
+    kept = ann.folder.with_name("kept")
+    kept.mkdir()
+    ann.stop()
+    for path in ann.folder.glob("file*"):
+        path.rename(kept / path.name)
+    ann.start()
+    ann.settle()
+    assert "vanished at once" in blocked(ann)[0]
+    bob.settle()
+    assert len(list(bob.folder.glob("file*"))) == 60
+    for path in kept.iterdir():
+        path.rename(ann.folder / path.name)
+    world.settle()
+    assert blocked(ann) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_named_and_the_rest_goes_on(world):
+    ann, bob = world.devices
+    secret = ann.folder / "secret"
+    secret.write_text("x")
+    secret.chmod(0)
+    (ann.folder / "beside").write_text("y")
+    ann.settle()
+    bob.settle()
+    assert (bob.folder / "beside").exists()
+    assert str(secret) in blocked(ann)[0]
+    secret.chmod(0o600)
+    world.settle()
+
+
+def test_a_damaged_database_is_refused_and_can_be_built_anew(world):
+    ann = world.devices[0]
+    world.settle()
+    ann.stop()
+    database = ann.home / "replica.db"
+    data = bytearray(database.read_bytes())
+    data[4096 : 4096 * 3] = b"\xa5" * 8192
+    database.write_bytes(data)
+    refused(ann.home, "start", code=1, say=str(database))
+    for path in ann.home.glob("replica.db*"):
+        path.unlink()
+    ann.start()
+    ann.bind()
+    shown = world.settle()
+    assert not [name for name in shown if b"conflict" in name]
+    (ann.folder / "after").write_text("authored by the rebuilt device")
+    assert b"after" in world.settle()
+
+
+@pytest.mark.parametrize("side", ["ahead of", "behind"])
+def test_a_clock_that_is_wrong_by_a_year(world, side):
+    ann, bob = world.devices
+    ann.stop()
+    ann.start_with_clock_off(YEAR_S if side == "ahead of" else -YEAR_S)
+    told = ann.status()["attention"]
+    assert [f"365 days {side}" in each["reason"] for each in told] == [True]
+    (ann.folder / "clock").write_text(f"ann's, {side}")
+    world.settle()
+    (bob.folder / "clock").write_text(f"bob's, {side}")
+    assert world.settle()[b"clock"][0] == f"bob's, {side}".encode()
+    (ann.folder / "clock").unlink()
+    shown = world.settle()
+    assert b"clock" not in shown
+    assert not [name for name in shown if b"conflict" in name]
+    ann.stop()
+    ann.start()
+    (ann.folder / "clock").write_text("right again")
+    assert world.settle()[b"clock"][0] == b"right again"
+    assert ann.status()["attention"] == []

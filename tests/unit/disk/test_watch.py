@@ -1,0 +1,94 @@
+"""The watch says where to look, and says «anywhere» whenever it may have missed something."""
+
+import os
+
+import pytest
+import trio
+
+from cozysync.disk import watch
+from cozysync.disk.watch import INOTIFY, Watcher
+
+PATIENCE_S = 20
+
+
+@pytest.fixture
+async def watching(tmp_path, nursery):
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    watcher = Watcher(root)
+    send, receive = trio.open_memory_channel(1000)
+
+    async def listen():
+        async for directories in watcher.dirty():
+            await send.send(directories)
+
+    nursery.start_soon(listen)
+    return root, watcher, receive
+
+
+async def until(receive, wanted):
+    with trio.fail_after(PATIENCE_S):
+        async for directories in receive:
+            if wanted(directories):
+                return directories
+    return None
+
+
+async def test_the_first_word_is_anywhere(watching):
+    _root, watcher, receive = watching
+    assert await until(receive, lambda _: True) is None
+    assert watcher.how == INOTIFY
+
+
+async def test_a_change_names_its_directory(watching):
+    root, _watcher, receive = watching
+    await until(receive, lambda told: told is None)
+    (root / "sub" / "file").write_text("x")
+    assert await until(receive, bool) == {b"sub"}
+    (root / "file").write_text("x")
+    assert await until(receive, lambda told: told and b"" in told) == {b""}
+
+
+async def test_a_name_that_the_library_cannot_say_is_looked_for_everywhere(watching, monkeypatch):
+    monkeypatch.setattr(watch, "RESTART_S", 0.01)
+    root, _watcher, receive = watching
+    await until(receive, lambda told: told is None)
+    (root / os.fsdecode(b"sub/\xff")).write_text("x")
+    assert await until(receive, lambda told: told is None) is None
+    await until(receive, lambda told: told is None)
+    (root / "sub" / "plain").write_text("x")
+    assert await until(receive, bool) == {b"sub"}
+
+
+async def test_our_own_directory_is_nobodys_business(watching):
+    root, _watcher, receive = watching
+    await until(receive, lambda told: told is None)
+    (root / ".cozysync").mkdir()
+    (root / ".cozysync" / "file").write_text("x")
+    (root / "sub" / "file").write_text("x")
+    assert await until(receive, bool) == {b"sub"}
+
+
+async def test_a_directory_that_is_not_there_yet(tmp_path, nursery, monkeypatch):
+    monkeypatch.setattr(watch, "POLL_S", 0.02)
+    watcher = Watcher(tmp_path / "later")
+    told = watcher.dirty()
+    assert await anext(told) is None
+    assert watcher.how.startswith("polling")
+    (tmp_path / "later").mkdir()
+    with trio.fail_after(PATIENCE_S):
+        while watcher.how != INOTIFY:
+            await anext(told)
+    await told.aclose()
+
+
+async def test_another_directory_at_the_same_path(watching, monkeypatch):
+    root, _watcher, receive = watching
+    monkeypatch.setattr(watch, "RESTART_S", 0.01)
+    await until(receive, lambda told: told is None)
+    root.rename(root.with_name("away"))
+    (root / "sub").mkdir(parents=True)
+    assert await until(receive, lambda told: told is None) is None
+    await until(receive, lambda told: told is None)
+    (root / "sub" / "file").write_text("x")
+    assert await until(receive, bool) == {b"sub"}
