@@ -94,7 +94,7 @@ class Device:
             time.sleep(0.05)
 
     def _is_reached(self):
-        with contextlib.suppress(NotRunning, DaemonError), warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.suppress(NotRunning, DaemonError):
             # The HTTP library leaves a socket that could not connect to the garbage collector.
             warnings.simplefilter("ignore", ResourceWarning)
             return self.status()["server"]["reachable"]
