@@ -1,84 +1,27 @@
-"""Real servers and daemons on this machine, started and ended by the installed command."""
+"""A server and some devices in one vault, as processes, and what people see of them."""
 
 import contextlib
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import warnings
 from pathlib import Path
 
-from cozysync.cli.client import Client, DaemonError, NotRunning
-from cozysync.sync.home import Home
+from bench import processes
+from bench.processes import COMMAND, PATIENCE_S, Server, begin_vault, pair, run
+from cozysync.cli.client import DaemonError, NotRunning
 
-COMMAND = [sys.executable, "-m", "cozysync"]
-PATIENCE_S = 120
-
-
-def run(home, *arguments, check=True, timeout=PATIENCE_S):
-    """The command's result; its failure fails the test with what it said."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        env=os.environ | {"COZYSYNC_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-    )
-    if check and done.returncode != 0:
-        raise AssertionError(f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
+__all__ = ["COMMAND", "PATIENCE_S", "Device", "Hands", "World", "run", "texts", "tree"]
 
 
-class Server:
-    """A server process that may be stopped, killed and started again at the same address."""
-
-    def __init__(self, data):
-        self.data = data
-        self.url = ""
-        self._process = None
-
-    def start(self):
-        listen = self.url.removeprefix("http://") or "127.0.0.1:0"
-        self._process = subprocess.Popen(
-            [*COMMAND, "server", "run", "--data", str(self.data), "--listen", listen],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        line = self._process.stdout.readline()
-        assert "http" in line, line
-        self.url = line.split()[-1]
-
-    def end(self, how=signal.SIGTERM):
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(30)
-            self._process.stdout.close()
-            self._process = None
-
-    def invite(self):
-        return run(self.data, "server", "invite", "--data", self.data).stdout.strip()
-
-
-class Device:
-    """A home, its daemon, and one folder."""
+class Device(processes.Device):
+    """A device whose clock may be wrong."""
 
     def __init__(self, root, name):
-        self.name = name
-        self.home = root / f"home-{name}"
-        self.folder = root / name
-        self.folder.mkdir()
-        self._client = Client(Home.at(self.home))
+        super().__init__(root, name)
         self._process = None
-
-    def run(self, *arguments, **options):
-        return run(self.home, *arguments, **options)
-
-    def start(self):
-        self.run("start")
 
     def start_with_clock_off(self, seconds):
         """Start a daemon whose clock is wrong, and return when the server has answered it."""
@@ -100,29 +43,11 @@ class Device:
             return self.status()["server"]["reachable"]
         return False
 
-    def kill(self):
-        """kill -9, and return when the process is gone."""
-        pid = Home.at(self.home).holder()
-        if pid is None or not Home.at(self.home).in_use():
-            return
-        os.kill(pid, signal.SIGKILL)
-        while Home.at(self.home).in_use():
-            time.sleep(0.01)
-
     def stop(self):
-        self.run("stop")
+        super().stop()
         if self._process is not None:
             self._process.wait(30)
             self._process = None
-
-    def status(self):
-        return self._client.get("/v1/status")
-
-    def settle(self):
-        return self._client.post("/v1/settle", {"timeout": PATIENCE_S}, wait_s=None)
-
-    def bind(self, name="work"):
-        self.run("folder", "add", self.folder, "--as", name)
 
 
 class World:
@@ -134,9 +59,7 @@ class World:
         self.server.start()
         self.devices = [Device(root, name) for name in names]
         first, *others = self.devices
-        invitation = self.server.invite()
-        first.run("init", "--server", self.server.url, "--invite", invitation, "--device", names[0])
-        first.start()
+        begin_vault(self.server, first)
         for each in others:
             pair(first, each)
             each.start()
@@ -168,21 +91,6 @@ class World:
             if quiet >= 1:
                 return trees[0]
             assert time.monotonic() < give_up, differences(trees)
-
-
-def pair(offering, joining):
-    """Pair as a script would: the code from one line of JSON."""
-    process = subprocess.Popen(
-        [*COMMAND, "pair", "--json"],
-        env=os.environ | {"COZYSYNC_HOME": str(offering.home)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    code = json.loads(process.stdout.readline())["code"]
-    joining.run("join", code, "--device", joining.name)
-    assert json.loads(process.stdout.readline()) == {"device": joining.name}
-    assert process.wait(30) == 0
-    process.stdout.close()
 
 
 def tree(folder):

@@ -1,0 +1,149 @@
+"""What can be asked of the suite, and how each answer is shown."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import report
+from bench.contestants.base import Contestant
+from bench.contestants.commands import Borg, Copy, Rclone, Restic, Rsync, Unison
+from bench.contestants.ours import Cozysync
+from bench.contestants.syncthing import SyncthingDirect, SyncthingUntrusted
+from bench.meter import Machine
+from bench.replication import STEPS, Course, Result
+from bench.workloads import Sizes
+
+CONTESTANTS: tuple[type[Contestant], ...] = (
+    Cozysync,
+    Copy,
+    Rsync,
+    Unison,
+    Restic,
+    Borg,
+    Rclone,
+    SyncthingDirect,
+    SyncthingUntrusted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Raw data, a text with tables, and how to draw it; `draw` is False where nothing can."""
+
+    data: object
+    text: str
+    draw: Callable[[Path], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One measurement that can be asked for by name."""
+
+    name: str
+    text: str
+    ask: Callable[[Path, argparse.Namespace], Answer]
+
+
+def replication(work: Path, options: argparse.Namespace) -> Answer:
+    """W1 to W7 for everybody who is installed."""
+    wanted = [each for each in CONTESTANTS if _is_wanted(each, options.only)]
+    here = [each for each in wanted if each.is_here()]
+    missing = [each for each in wanted if not each.is_here()]
+    sizes = Sizes.quick() if options.quick else Sizes()
+    runs = 1 if options.quick else options.runs
+    results = Course(work, sizes).run(here, runs, lambda line: print(line, file=sys.stderr))
+    text = "\n".join(
+        [
+            _machine_line(runs),
+            *(f"- {step}: {told}" for step, told in STEPS.items()),
+            "",
+            "Seconds, median (least to most):\n",
+            _times(results),
+            "Ratio of cozysync's median to each one's (below 1: cozysync is faster):\n",
+            _ratios(results),
+            "Peak resident memory of the largest process, MiB / bytes over loopback, MiB:\n",
+            _costs(results),
+            *(f"Missing, install {each.package}: {each.name}\n" for each in missing),
+            *(f"{each.contestant}: {line}\n" for each in results for line in each.troubles),
+            "Versions: " + "; ".join(each.version for each in results) + "\n",
+        ]
+    )
+    data = {
+        "machine": Machine.here().to_json(),
+        "quick": options.quick,
+        "results": [each.to_json() for each in results],
+    }
+
+    def draw(path: Path) -> bool:
+        series = {each.contestant: [each.median(step) for step in STEPS] for each in results}
+        return report.bars(path, "A to B, W1 to W7", "seconds", list(STEPS), series)
+
+    return Answer(data, text, draw)
+
+
+def _is_wanted(contestant: type[Contestant], only: str) -> bool:
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    return not names or any(contestant.name.startswith(name) for name in names)
+
+
+def _machine_line(runs: int) -> str:
+    machine = Machine.here()
+    return (
+        f"{machine.cores} cores of {machine.processor}, {machine.memory_gib} GiB,"
+        f" {machine.system}, Python {machine.python}; {runs} run(s), interleaved.\n"
+    )
+
+
+def _times(results: list[Result]) -> str:
+    def shown(result: Result, step: str) -> str:
+        samples = sorted(each.seconds for each in result.samples.get(step, ()))
+        if not samples:
+            return ""
+        middle = result.median(step)
+        return f"{middle:.3g} ({samples[0]:.3g} to {samples[-1]:.3g})"
+
+    return _by_step(results, shown)
+
+
+def _ratios(results: list[Result]) -> str:
+    ours = next((each for each in results if each.contestant == Cozysync.name), None)
+
+    def shown(result: Result, step: str) -> str:
+        mine = ours.median(step) if ours is not None else None
+        theirs = result.median(step)
+        return f"{mine / theirs:.2f}" if mine is not None and theirs else ""
+
+    return _by_step([each for each in results if each is not ours], shown)
+
+
+def _costs(results: list[Result]) -> str:
+    def shown(result: Result, step: str) -> str:
+        samples = result.samples.get(step)
+        if not samples:
+            return ""
+        memory = max(each.memory for each in samples) / 2**20
+        crossed = max(each.crossed for each in samples) / 2**20
+        return f"{memory:.0f} / {crossed:.3g}"
+
+    rows = _by_step(results, shown)
+    stored = [
+        f"{each.contestant} {each.stored['W2'] / 2**20:.1f}" for each in results if each.stored
+    ]
+    return rows + "\nMiB at rest between A and B after W2: " + ", ".join(stored) + "\n"
+
+
+def _by_step(results: list[Result], shown: Callable[[Result, str], str]) -> str:
+    rows = [[each.contestant, *(shown(each, step) for step in STEPS)] for each in results]
+    return report.table(["", *STEPS], rows)
+
+
+ALL = {
+    question.name: question
+    for question in (
+        Question(
+            "replication", "W1 to W7: from A to B, beside the tools that people use", replication
+        ),
+    )
+}
