@@ -8,7 +8,8 @@ Random ids do not compress, everything left around them does.
 
 What arrives was sealed and signed by an enrolled device, which does not make it harmless: every
 count is bounded before anything is built from it, every field is checked, and whatever this
-device would not have written itself is `Malformed`. The format is specified in protocol/SPEC.md, section 7.
+device would not have written itself is `Malformed`. The format is specified in
+protocol/SPEC.md, section 7.
 """
 
 from collections.abc import Iterable
