@@ -1,0 +1,60 @@
+"""What the documents say is so."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from cozysync.cli.main import app
+from cozysync.daemon.config_keys import KEYS
+from cozysync.vault.errors import ExitCode
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = [
+    path
+    for path in REPOSITORY.rglob("*.md")
+    if not any(part.startswith(".") for part in path.relative_to(REPOSITORY).parts)
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_inside_the_repository_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_command_is_documented():
+    page = (REPOSITORY / "docs" / "CLI.md").read_text()
+    for name, command in typer.main.get_command(app).commands.items():
+        assert f"`{name}" in page
+        for inner in getattr(command, "commands", {}):
+            assert inner in page, f"{name} {inner}"
+
+
+def test_every_exit_code_is_documented():
+    page = (REPOSITORY / "docs" / "CLI.md").read_text()
+    for code in ExitCode:
+        assert f"| {code.value} | `{code.name}` |" in page
+
+
+def test_every_configuration_key_is_documented():
+    page = (REPOSITORY / "docs" / "CONFIG.md").read_text()
+    for key in KEYS:
+        assert f"| `{key.name}` |" in page
+        assert key.meaning in page
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(each for extra in extras for each in extra)]
+    constraints = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    pinned = {_plain(line.partition("==")[0]) for line in constraints if "==" in line}
+    assert {_plain(re.match(r"[\w.-]+", each).group()) for each in wanted} <= pinned
+
+
+def _plain(name):
+    return name.lower().replace("_", "-")
