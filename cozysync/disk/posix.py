@@ -89,6 +89,9 @@ class Disk(Protocol):
     def sync(self) -> None:
         """Make everything written so far durable, names included."""
 
+    def room(self) -> int:
+        """Bytes that may still be written here; a hundredth of the disk is left to people."""
+
     def forget(self) -> None:
         """Look directories up afresh from here on."""
 
@@ -210,6 +213,10 @@ class PosixDisk:
             if error != errno.ENOSYS:
                 raise OSError(error, os.strerror(error), os.fsencode(self.root))
             os.sync()
+
+    def room(self) -> int:
+        found = os.fstatvfs(self._root)
+        return max(found.f_bavail - found.f_blocks // 100, 0) * found.f_frsize
 
     def _rename_slowly(self, old: bytes, new: bytes) -> None:
         """Without the kernel's help: a link for files, an empty-handed check for directories."""

@@ -240,6 +240,9 @@ class FolderSync:
             if ready:
                 await self._ledger.do(partial(self._observer.contents, ready))
             taken = {job.path for job, _, _ in ready}
+            for path in taken:
+                self._scan_trouble.pop(path, None)
+            self._scan_trouble |= {each.path: each for each in self._uploader.unread}
             self._dirty |= {job.path.rpartition(b"/")[0] for job in some if job.path not in taken}
         self._sending = Amount()
 
@@ -249,6 +252,7 @@ class FolderSync:
         touched, self._touched = self._touched, set()
         steps = await self._ledger.do(partial(self._plan, touched))
         if not steps:
+            self._placing.crowded = []
             return
         self._receiving = Amount(len(steps))
         try:
@@ -287,6 +291,14 @@ class FolderSync:
                 str(self.row.path / each.path.decode(errors="replace")), each.reason, each.remedy
             )
             for each in self._scan_trouble.values()
+        ]
+        found += [
+            Blocked(
+                str(self.row.path / each.path.decode(errors="replace")),
+                f"there is no room for it: it has {each.size:,} bytes, and {each.room:,} are free",
+                "Free some space on this disk; it then comes by itself.",
+            )
+            for each in self._placing.crowded
         ]
         return [self._trouble, *found] if self._trouble is not None else found
 

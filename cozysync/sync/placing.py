@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from cozysync.content import Recipe, decode_recipe
 from cozysync.disk import (
@@ -47,8 +48,19 @@ FILES_PER_WAVE = 1000
 Staged = tuple[WriteContent, bytes, Recipe]
 
 
+class Crowded(NamedTuple):
+    """A file for which the disk has no room: its path and size, and the bytes that are free."""
+
+    path: bytes
+    size: int
+    room: int
+
+
 class Placing:
-    """Brings one folder to what the vault shows. `unseen` gathers paths to look at again."""
+    """Brings one folder to what the vault shows.
+
+    `unseen` gathers paths to look at again; `crowded` are the files that found no room last time.
+    """
 
     def __init__(
         self, disk: Disk, index: DiskIndex, ledger: Ledger, downloader: Downloader, seams: Seams
@@ -61,6 +73,7 @@ class Placing:
         self.placer = Placer(disk, self._day)
         self._journal = Journal(ledger.replica.database.connection, index.root)
         self.unseen: set[bytes] = set()
+        self.crowded: list[Crowded] = []
 
     def recover(self) -> None:
         """After a kill or a failure: let the index and the disk agree again. Work of `do`."""
@@ -74,10 +87,12 @@ class Placing:
         contents = [step for step in steps if isinstance(step, WriteContent)]
         others = [step for step in steps if not isinstance(step, WriteContent)]
         waiting: set[NodeId] = set()
+        crowded: list[Crowded] = []
         if others:
             waiting |= await self._ledger.do(partial(self._structure, others))
         for wave in _waves(contents):
-            waiting |= await self._contents(wave)
+            waiting |= await self._contents(wave, crowded)
+        self.crowded = crowded
         return waiting
 
     def _day(self) -> str:
@@ -207,7 +222,7 @@ class Placing:
 
     # --- contents --------------------------------------------------------------------------
 
-    async def _contents(self, wave: Sequence[WriteContent]) -> set[NodeId]:
+    async def _contents(self, wave: Sequence[WriteContent], crowded: list[Crowded]) -> set[NodeId]:
         waiting = {step.wanted.node for step in wave}
         recipes: list[tuple[WriteContent, Recipe]] = []
         for step in wave:
@@ -216,11 +231,37 @@ class Placing:
                 recipes.append((step, await self._downloader.recipe(step.wanted.content)))
             except NotYet:
                 continue
+        fitting = await self._ledger.do(partial(self._fitting, recipes, crowded))
+        if not fitting:
+            return waiting
         try:
-            staged = await self._stage(recipes)
+            staged = await self._stage(fitting)
         except NotYet:
             return waiting
+        except OSError:
+            # What was written so far must not fill the disk of who is to make room on it.
+            await self._seams.offload(partial(self._unstage, [step for step, _ in fitting]))
+            raise
         return waiting - await self._ledger.do(partial(self._put, staged))
+
+    def _fitting(
+        self, recipes: Sequence[tuple[WriteContent, Recipe]], crowded: list[Crowded]
+    ) -> list[tuple[WriteContent, Recipe]]:
+        """Those for which there is room; the others are noted. A large file lets small ones by."""
+        room = self._disk.room()
+        fitting: list[tuple[WriteContent, Recipe]] = []
+        for step, recipe in recipes:
+            if recipe.size <= room:
+                room -= recipe.size
+                fitting.append((step, recipe))
+            else:
+                path = self._index.path(step.wanted.node) or self._path(step.wanted)
+                crowded.append(Crowded(path or step.wanted.name, recipe.size, room))
+        return fitting
+
+    def _unstage(self, steps: Sequence[WriteContent]) -> None:
+        for step in steps:
+            self.placer.staged(step.wanted.node)
 
     async def _stage(self, recipes: Sequence[tuple[WriteContent, Recipe]]) -> list[Staged]:
         if len(recipes) == 1 and recipes[0][1].size > WINDOW:

@@ -8,7 +8,7 @@ from pathlib import Path
 import trio
 
 from cozysync.content import Ingest, Ingested
-from cozysync.disk import Disk, IndexRow, Stat, is_racy, new_row
+from cozysync.disk import Disk, IndexRow, Stat, Unscannable, is_racy, new_row
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.observe import Job
@@ -24,7 +24,10 @@ Ready = tuple[Job, IndexRow, Ingested]
 
 
 class Uploader:
-    """Reads files and brings what is new of them to the server."""
+    """Reads files and brings what is new of them to the server.
+
+    `unread` are the files of the last run that could not be read, with the reason.
+    """
 
     def __init__(
         self, ledger: Ledger, link: Link, remote: Remote, seams: Seams, uploads: int
@@ -34,6 +37,7 @@ class Uploader:
         self._remote = remote
         self._seams = seams
         self._uploads = uploads
+        self.unread: list[Unscannable] = []
         # Its own connection: what it sees is committed, whatever the ledger is in the middle of.
         self._chunks = _reader(ledger.replica.database.path)
 
@@ -47,6 +51,7 @@ class Uploader:
         A file that vanishes, cannot be read, or changes while it is read is left out: a later
         scan takes it up.
         """
+        self.unread = []
         send, receive = trio.open_memory_channel[Pack](PACKS_WAITING)
         async with trio.open_nursery() as nursery:
             for _ in range(self._uploads):
@@ -65,7 +70,10 @@ class Uploader:
         for job in jobs:
             try:
                 found = self._read(disk, job, ingest)
-            except OSError:
+            except FileNotFoundError:
+                continue  # gone meanwhile: the next scan tells
+            except OSError as error:
+                self.unread.append(_unread(job.path, error))
                 continue
             if found is not None:
                 ready.append(found)
@@ -105,6 +113,11 @@ class Uploader:
     def _remember(self, pack: Pack) -> None:
         with self._ledger.replica.database.transaction():
             self._ledger.replica.chunks.add(pack.locations, announced=False)
+
+
+def _unread(path: bytes, error: OSError) -> Unscannable:
+    remedy = "Let cozysync read it, move it out of the folder, or name it in .cozyignore."
+    return Unscannable(path, f"the file cannot be read: {error.strerror or error}", remedy)
 
 
 def _reader(path: Path) -> sqlite3.Connection:

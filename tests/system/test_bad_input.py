@@ -1,6 +1,7 @@
 """Wrong input and a hostile world: each a clear message with a path and a remedy, nothing lost."""
 
 import os
+import shutil
 import subprocess
 import time
 
@@ -167,19 +168,68 @@ def test_a_mass_delete_is_held(world):
     assert blocked(ann) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_named_and_the_rest_goes_on(world):
     ann, bob = world.devices
-    secret = ann.folder / "secret"
+    world.settle()
+    ann.stop()
+    ann.start_through("powerless.py")
+    secret, closed = ann.folder / "secret", ann.folder / "closed"
     secret.write_text("x")
+    closed.mkdir()
+    (closed / "inside").write_text("z")
     secret.chmod(0)
+    closed.chmod(0)
     (ann.folder / "beside").write_text("y")
     ann.settle()
     bob.settle()
     assert (bob.folder / "beside").exists()
-    assert str(secret) in blocked(ann)[0]
+    assert not (bob.folder / "secret").exists()
+    told = "\n".join(blocked(ann))
+    assert str(secret) in told
+    assert str(closed) in told
     secret.chmod(0o600)
-    world.settle()
+    closed.chmod(0o700)
+    shown = world.settle()
+    assert shown[b"secret"][0] == b"x"
+    assert shown[b"closed/inside"][0] == b"z"
+    ann.stop()
+    ann.start()
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    place = tmp_path / "tiny"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        pytest.skip("only who may mount can try a full disk")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_file_without_room_lets_the_others_by(world, tiny_disk, tmp_path):
+    ann, bob = world.devices
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    ann.run("folder", "add", wide, "--as", "tight")
+    bob.run("folder", "add", tiny_disk, "--as", "tight")
+    try:
+        (wide / "big").write_bytes(os.urandom(16 << 20))
+        (wide / "small").write_text("x")
+        ann.settle()
+        reasons = bob.settle()["reasons"]
+        assert [str(tiny_disk / "big") in each and "no room" in each for each in reasons] == [True]
+        assert (tiny_disk / "small").read_text() == "x"
+        (tiny_disk / "own").write_bytes(os.urandom(1 << 20))
+        bob.settle()
+        ann.settle()
+        assert (wide / "own").stat().st_size == 1 << 20
+        (wide / "big").unlink()
+        ann.settle()
+        assert bob.settle()["in_sync"]
+    finally:
+        ann.run("folder", "remove", wide)
+        bob.run("folder", "remove", tiny_disk)
 
 
 def test_a_damaged_database_is_refused_and_can_be_built_anew(world):
@@ -205,7 +255,7 @@ def test_a_damaged_database_is_refused_and_can_be_built_anew(world):
 def test_a_clock_that_is_wrong_by_a_year(world, side):
     ann, bob = world.devices
     ann.stop()
-    ann.start_with_clock_off(YEAR_S if side == "ahead of" else -YEAR_S)
+    ann.start_through("shifted.py", str(YEAR_S if side == "ahead of" else -YEAR_S))
     told = ann.status()["attention"]
     assert [f"365 days {side}" in each["reason"] for each in told] == [True]
     (ann.folder / "clock").write_text(f"ann's, {side}")

@@ -17,17 +17,17 @@ __all__ = ["COMMAND", "PATIENCE_S", "Device", "Hands", "World", "run", "texts", 
 
 
 class Device(processes.Device):
-    """A device whose clock may be wrong."""
+    """A device whose daemon may be run in another way than people do."""
 
     def __init__(self, root, name):
         super().__init__(root, name)
         self._process = None
 
-    def start_with_clock_off(self, seconds):
-        """Start a daemon whose clock is wrong, and return when the server has answered it."""
-        shifted = Path(__file__).with_name("shifted.py")
+    def start_through(self, script, *arguments):
+        """Start the daemon through a script here; returns when the server has answered it."""
+        path = Path(__file__).with_name(script)
         self._process = subprocess.Popen(
-            [sys.executable, shifted, str(seconds), "start", "--foreground"],
+            [sys.executable, path, *arguments, "start", "--foreground"],
             env=os.environ | {"COZYSYNC_HOME": str(self.home)},
         )
         give_up = time.monotonic() + PATIENCE_S
