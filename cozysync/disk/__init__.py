@@ -18,7 +18,6 @@ from cozysync.disk.index import (
 from cozysync.disk.journal import JOURNAL_MIGRATION, Intent, Journal
 from cozysync.disk.place import (
     STAGING,
-    TRASH,
     Placer,
 )
 from cozysync.disk.posix import (
@@ -45,6 +44,7 @@ from cozysync.disk.scan import (
     is_racy,
     scan,
 )
+from cozysync.disk.trash import TRASH, empty_trash
 from cozysync.disk.watch import (
     DEBOUNCE_MS,
     POLL_S,
@@ -87,6 +87,7 @@ __all__ = [
     "Vanished",
     "Watcher",
     "check_root",
+    "empty_trash",
     "is_racy",
     "new_row",
     "pack_heads",

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from cozysync.disk.index import ASIDE, DiskIndex, IndexRow
 from cozysync.disk.posix import PRIVATE, Disk, Stat
+from cozysync.disk.trash import TRASH
 from cozysync_conflict import Kind, NodeId
 
 STAGING = PRIVATE + b"/staging"
-TRASH = PRIVATE + b"/trash"
 
 
 class Placer:

@@ -4,7 +4,9 @@ A folder does one thing at a time, so its scan never sees its own placing half d
 is left to do is stored: after a kill the first full scan and the first full plan find it again.
 """
 
+import contextlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 import trio
@@ -18,6 +20,7 @@ from cozysync.disk import (
     Unscannable,
     Watcher,
     check_root,
+    empty_trash,
     prepare_root,
     scan,
 )
@@ -84,6 +87,7 @@ class FolderSync:
         self._everything = True
         self._touched: set[NodeId] = set()
         self._planned_all = False
+        self._tidied = ""
         self._rounds = 0
         self._wanted_round = 0
         self._progress = trio.Event()
@@ -148,6 +152,7 @@ class FolderSync:
                 await self._ledger.do(self._placing.recover)
                 while True:
                     await self._round()
+                    await self._tidy()
                     await self._wake.wait_at_most(self._pause())
                     await trio.sleep(SETTLE_S)
         finally:
@@ -167,6 +172,16 @@ class FolderSync:
             else:
                 self._dirty |= directories
             self._wake.set()
+
+    async def _tidy(self) -> None:
+        """Once a day, and between rounds: the disk is for one thing at a time."""
+        oldest = max(self._seams.now_ns() / 1e9 - self._config.trash_days * 86_400, 0)
+        day = f"{datetime.fromtimestamp(oldest, UTC):%Y-%m-%d}"
+        if day == self._tidied or self._trouble is not None:
+            return
+        self._tidied = day
+        with contextlib.suppress(OSError):  # the next round tells what is wrong with the disk
+            await self._ledger.do(partial(empty_trash, self._disk, day))
 
     def _pause(self) -> float:
         troubled = self._trouble is not None

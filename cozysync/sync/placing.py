@@ -6,7 +6,7 @@ the scan that follows turns it into an operation, and the next plan goes from th
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -39,11 +39,9 @@ from cozysync.sync.plan import (
     WriteContent,
 )
 from cozysync.sync.seams import Seams
+from cozysync.sync.waves import in_pack_order, waves
 from cozysync_conflict import Kind, NodeId, kind_of
 from cozysync_protocol import ChunkId
-
-# Files put in place and made durable together: `syncfs` costs the same for one as for many.
-FILES_PER_WAVE = 1000
 
 Staged = tuple[WriteContent, bytes, Recipe]
 
@@ -90,7 +88,8 @@ class Placing:
         crowded: list[Crowded] = []
         if others:
             waiting |= await self._ledger.do(partial(self._structure, others))
-        for wave in _waves(contents):
+        chunks = self._ledger.replica.chunks
+        for wave in waves(await self._ledger.do(partial(in_pack_order, contents, chunks))):
             waiting |= await self._contents(wave, crowded)
         self.crowded = crowded
         return waiting
@@ -383,18 +382,3 @@ def _is_safe(name: bytes) -> bool:
 
 def _above(path: bytes) -> bytes:
     return path.rpartition(b"/")[0]
-
-
-def _waves(steps: Sequence[WriteContent]) -> Iterator[list[WriteContent]]:
-    wave: list[WriteContent] = []
-    size = 0
-    for step in steps:
-        assert step.wanted.content is not None
-        own = decode_recipe(step.wanted.content.detail).size
-        if wave and (size + own > WINDOW or len(wave) == FILES_PER_WAVE):
-            yield wave
-            wave, size = [], 0
-        wave.append(step)
-        size += own
-    if wave:
-        yield wave
