@@ -98,7 +98,8 @@ class Engine:
                 nursery.start_soon(
                     self._watched, partial(push, self.ledger, self.link, self.remote)
                 )
-                nursery.start_soon(self._begin_folders)
+                # Before anybody can ask: a device whose folders have not begun is not in sync.
+                await self._begin_folders()
                 task_status.started()
                 await trio.sleep_forever()
         finally:

@@ -88,6 +88,7 @@ class FolderSync:
         self._touched: set[NodeId] = set()
         self._planned_all = False
         self._tidied = ""
+        self._held = False
         self._rounds = 0
         self._wanted_round = 0
         self._progress = trio.Event()
@@ -96,6 +97,7 @@ class FolderSync:
         self._receiving = Amount()
         self._totals = (0, 0)
         self._scan_trouble: dict[bytes, Unscannable] = {}
+        self._unread: dict[bytes, Unscannable] = {}
         self._trouble: Blocked | None = None
 
     # --- from outside ----------------------------------------------------------------------
@@ -190,10 +192,8 @@ class FolderSync:
     async def _round(self) -> None:
         self._busy = True
         try:
-            if self._is_there():
-                await self._observe()
-                await self._place()
-                self._totals = await self._ledger.do(self._index.totals)
+            # Told only when the round is over, so that who asks meanwhile hears of the last one.
+            self._trouble = await self._there_and_back()
         except OSError as error:
             self._trouble = Blocked(
                 str(self.row.path),
@@ -206,36 +206,45 @@ class FolderSync:
             self._progress.set()
             self._progress = trio.Event()
 
-    def _is_there(self) -> bool:
+    async def _there_and_back(self) -> Blocked | None:
+        """Disk to vault and vault to disk; what stands in the way of the whole folder, if any."""
         state = check_root(self.row.path, self._marker)
-        reason, remedy = _ROOT_TROUBLE.get(state, ("", ""))
-        self._trouble = Blocked(str(self.row.path), reason, remedy) if reason else None
-        return state is RootState.OK
+        if state is not RootState.OK:
+            return Blocked(str(self.row.path), *_ROOT_TROUBLE[state])
+        held = await self._observe()
+        await self._place()
+        self._totals = await self._ledger.do(self._index.totals)
+        return held
 
     # --- disk to vault ---------------------------------------------------------------------
 
-    async def _observe(self) -> None:
-        directories = None if self._everything else self._dirty | self._placing.unseen
+    async def _observe(self) -> Blocked | None:
+        # What is held is looked for again as a whole: a partial scan would see a part or nothing.
+        everything = self._everything or self._held
+        directories = None if everything else self._dirty | self._placing.unseen
         self._everything, self._dirty = False, set()
         self._placing.unseen = set()
         if directories is not None and not directories:
-            return
+            return None
         findings = await self._scan(directories)
         if findings.vanished:
             await trio.sleep(VANISH_S)
             findings = await self._scan(directories)
         known = await self._ledger.do(self._index.count)
         vanishing = sum(1 + len(gone.rows) for gone in findings.vanished)
-        held = self._guard.holds(vanishing, known)
-        if held:
-            self._trouble = Blocked(
-                str(self.row.path),
-                f"{vanishing} of {known} entries have vanished at once; nothing was "
-                "deleted elsewhere",
-                "Put them back, or, if they are meant to go, delete them in smaller steps.",
-            )
+        self._held = held = self._guard.holds(vanishing, known)
         jobs = await self._ledger.do(partial(self._observer.structure, findings, deleting=not held))
-        await self._send(jobs)
+        unread = await self._send(jobs)
+        again = self._unread.keys() if directories is None else {job.path for job in jobs}
+        kept = {path: each for path, each in self._unread.items() if path not in again}
+        self._unread = kept | {each.path: each for each in unread}
+        if not held:
+            return None
+        return Blocked(
+            str(self.row.path),
+            f"{vanishing} of {known} entries have vanished at once; nothing was deleted elsewhere",
+            "Put them back, or, if they are meant to go, delete them in smaller steps.",
+        )
 
     async def _scan(self, directories: set[bytes] | None) -> Findings:
         def work() -> Findings:
@@ -247,7 +256,9 @@ class FolderSync:
         self._scan_trouble |= {each.path: each for each in findings.unscannable}
         return findings
 
-    async def _send(self, jobs: Sequence[Job]) -> None:
+    async def _send(self, jobs: Sequence[Job]) -> list[Unscannable]:
+        """Send and author contents; returns the files that could not be read."""
+        unread: list[Unscannable] = []
         for at in range(0, len(jobs), FILES_PER_ENTRY):
             self._sending = Amount(len(jobs) - at)
             some = jobs[at : at + FILES_PER_ENTRY]
@@ -255,11 +266,10 @@ class FolderSync:
             if ready:
                 await self._ledger.do(partial(self._observer.contents, ready))
             taken = {job.path for job, _, _ in ready}
-            for path in taken:
-                self._scan_trouble.pop(path, None)
-            self._scan_trouble |= {each.path: each for each in self._uploader.unread}
+            unread += self._uploader.unread
             self._dirty |= {job.path.rpartition(b"/")[0] for job in some if job.path not in taken}
         self._sending = Amount()
+        return unread
 
     # --- vault to disk ---------------------------------------------------------------------
 
@@ -305,7 +315,7 @@ class FolderSync:
             Blocked(
                 str(self.row.path / each.path.decode(errors="replace")), each.reason, each.remedy
             )
-            for each in self._scan_trouble.values()
+            for each in (self._scan_trouble | self._unread).values()
         ]
         found += [
             Blocked(

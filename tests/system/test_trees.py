@@ -109,7 +109,8 @@ def test_odd_names_and_depths(world):
 
 def test_a_large_file_and_an_insertion_in_its_middle(world):
     path = world.devices[0].folder / "large"
-    data = random.Random(7).randbytes(LARGE_MIB << 20)
+    chance = random.Random(7)
+    data = b"".join(chance.randbytes(1 << 20) for _ in range(LARGE_MIB))
     path.write_bytes(data)
     world.settle()
     before = stored(world.server.data)
