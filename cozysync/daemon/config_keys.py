@@ -135,8 +135,8 @@ KEYS: tuple[Key, ...] = (
         lambda: DEFAULT_MASS_DELETE_SHARE,
         "share, 0 to 1",
         _number(0, 1),
-        "When more than this share of a folder vanishes at once, nothing is deleted elsewhere "
-        "until you say so. 1 never asks.",
+        "When more than this share of a folder vanishes at once, nothing is deleted elsewhere, "
+        "and status says so. 1 lets every deletion through.",
     ),
     Key(
         "scan_interval",

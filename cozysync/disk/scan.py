@@ -268,15 +268,15 @@ class _Scan:
             return False
         known = {child.name: child for child in self._index.children(row.node)}
         try:
-            found = [each for each in self._disk.listing(path) if each.name in known]
+            listed = self._disk.listing(path)
+            found = [(known[each.name], each) for each in listed if each.name in known]
         except OSError:
             return False
         return any(
             child.kind is each.stat.kind
             and child.inode == each.stat.inode
             and self._is_same(child, _join(path, each.name), each.stat)
-            for each in found
-            for child in (known[each.name],)
+            for child, each in found
         )
 
     def _holds(self, row: IndexRow) -> bool:

@@ -79,21 +79,11 @@ class _Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop.set()  # for a thread that was left waiting
         self._notify.close()
 
     async def changes(self) -> set[str] | None:
         """Paths that changed, perhaps none; None when this watch is of no use any more."""
-        try:
-            told = await self._wait()
-        except WatchfilesRustInternalError:
-            # A name that the library cannot say (not UTF-8).
-            return None
-        if isinstance(told, str):
-            return set() if _identity(self._root) == self._identity else None
-        return {path for _, path in told}
-
-    async def _wait(self) -> set[tuple[int, str]] | str:
-        finished = False
         try:
             told: set[tuple[int, str]] | str = await trio.to_thread.run_sync(
                 self._notify.watch,
@@ -103,11 +93,12 @@ class _Watch:
                 self._stop,
                 abandon_on_cancel=True,
             )
-            finished = True
-            return told
-        finally:
-            if not finished:
-                self._stop.set()
+        except WatchfilesRustInternalError:
+            # A name that the library cannot say (not UTF-8).
+            return None
+        if isinstance(told, str):
+            return set() if _identity(self._root) == self._identity else None
+        return {path for _, path in told}
 
 
 def _identity(root: Path) -> tuple[int, int] | None:

@@ -99,7 +99,7 @@ class Engine:
                     self._watched, partial(push, self.ledger, self.link, self.remote)
                 )
                 # Before anybody can ask: a device whose folders have not begun is not in sync.
-                await self._begin_folders()
+                self._begin_folders()
                 task_status.started()
                 await trio.sleep_forever()
         finally:
@@ -211,8 +211,8 @@ class Engine:
         active = partial(set_state, self.replica.folders, path, FolderState.ACTIVE)
         self._start(await self.ledger.do(active))
 
-    async def _begin_folders(self) -> None:
-        for row in await self.ledger.do(self.replica.folders.list):
+    def _begin_folders(self) -> None:
+        for row in self._rows.values():
             if row.state is FolderState.ACTIVE:
                 self._start(row)
 

@@ -209,8 +209,10 @@ class HttpRemote:
         return self._token
 
     def _hear_time(self, response: httpx.Response) -> None:
+        if self._heard_time is None:
+            return
         date = parse_date(response.headers.get("date", ""))
-        if date is not None and self._heard_time is not None:
+        if date is not None:
             self._heard_time(mktime_tz(date))
 
     async def _problem(self, response: httpx.Response) -> Problem:
