@@ -36,7 +36,7 @@ from cozysync.sync.plan import Step, plan
 from cozysync.sync.remote import Remote
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
-from cozysync.sync.status import Amount, Blocked, FolderStatus, State
+from cozysync.sync.status import Amount, Blocked, FolderStatus, State, clock_trouble
 from cozysync.sync.upload import Uploader
 from cozysync.sync.wanted import FolderTree
 from cozysync_conflict import NodeId
@@ -179,7 +179,9 @@ class FolderSync:
         """Once a day, and between rounds: the disk is for one thing at a time."""
         oldest = max(self._seams.now_ns() / 1e9 - self._config.trash_days * 86_400, 0)
         day = f"{datetime.fromtimestamp(oldest, UTC):%Y-%m-%d}"
-        if day == self._tidied or self._trouble is not None:
+        # A clock that is ahead would make today's trash look old.
+        doubted = clock_trouble(self._link.clock_error_s) is not None
+        if day == self._tidied or doubted or self._trouble is not None:
             return
         self._tidied = day
         with contextlib.suppress(OSError):  # the next round tells what is wrong with the disk

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from datetime import date
 
 import pytest
 
@@ -254,6 +255,9 @@ def test_a_damaged_database_is_refused_and_can_be_built_anew(world):
 @pytest.mark.parametrize("side", ["ahead of", "behind"])
 def test_a_clock_that_is_wrong_by_a_year(world, side):
     ann, bob = world.devices
+    resting = ann.folder / ".cozysync" / "trash" / f"{date.today()}" / "resting"
+    resting.parent.mkdir(parents=True, exist_ok=True)
+    resting.write_text("deleted today")
     ann.stop()
     ann.start_through("shifted.py", str(YEAR_S if side == "ahead of" else -YEAR_S))
     told = ann.status()["attention"]
@@ -271,3 +275,4 @@ def test_a_clock_that_is_wrong_by_a_year(world, side):
     (ann.folder / "clock").write_text("right again")
     assert world.settle()[b"clock"][0] == b"right again"
     assert ann.status()["attention"] == []
+    assert resting.exists()
