@@ -10,6 +10,9 @@ from cozysync_conflict.clock import (
     Stamp,
     VersionVector,
 )
+from cozysync_conflict.lineage import (
+    Lineage,
+)
 from cozysync_conflict.memory import (
     MemoryStore,
 )
@@ -33,7 +36,6 @@ from cozysync_conflict.operations import (
 )
 from cozysync_conflict.queries import (
     attribute,
-    distinct_heads,
     heads,
     is_shown,
     next_id,
@@ -41,10 +43,24 @@ from cozysync_conflict.queries import (
     shown_children,
     winner,
 )
+from cozysync_conflict.records import (
+    DECISION,
+    POLICY,
+    Outcome,
+    Policy,
+    Record,
+    bears_record,
+    records_of,
+)
 from cozysync_conflict.resolve import (
     CONFLICT_OF,
+    LATER,
+    Contested,
     Label,
+    Later,
     Merge,
+    copy_id,
+    kept_beside,
     resolve,
 )
 from cozysync_conflict.store import (
@@ -54,6 +70,7 @@ from cozysync_conflict.store import (
     Node,
     Placement,
     Store,
+    Version,
 )
 from cozysync_conflict.truncate import (
     truncate,
@@ -62,11 +79,15 @@ from cozysync_conflict.truncate import (
 __all__ = [
     "CONFLICT_OF",
     "COUNTER_BITS",
+    "DECISION",
+    "LATER",
     "NODE_ID_BYTES",
+    "POLICY",
     "ROOT",
     "Action",
     "Batch",
     "Content",
+    "Contested",
     "Create",
     "Delete",
     "Deletion",
@@ -76,6 +97,8 @@ __all__ = [
     "HybridClock",
     "Kind",
     "Label",
+    "Later",
+    "Lineage",
     "MemoryStore",
     "Merge",
     "MissingOperations",
@@ -83,21 +106,28 @@ __all__ = [
     "Node",
     "NodeId",
     "Operation",
+    "Outcome",
     "Placement",
+    "Policy",
+    "Record",
     "SetAttribute",
     "Stamp",
     "Store",
+    "Version",
     "VersionVector",
     "Write",
     "apply",
     "attribute",
-    "distinct_heads",
+    "bears_record",
+    "copy_id",
     "heads",
     "is_shown",
+    "kept_beside",
     "kind_of",
     "next_id",
     "node_id",
     "path_of",
+    "records_of",
     "resolve",
     "shown_children",
     "truncate",

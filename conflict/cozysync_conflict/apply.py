@@ -23,7 +23,7 @@ from cozysync_conflict.operations import (
     kind_of,
 )
 from cozysync_conflict.placement import place_directories
-from cozysync_conflict.store import Deletion, DirectoryMove, Head, Node, Placement, Store
+from cozysync_conflict.store import Deletion, DirectoryMove, Head, Node, Placement, Store, Version
 
 
 def apply(store: Store, batches: Sequence[Batch]) -> set[NodeId]:
@@ -131,15 +131,14 @@ class _Application:
     def _write(self, action: Write, dot: Dot, stamp: Stamp) -> None:
         node = self.node(action.node)
         self._give_life(node, dot)
-        version = Head(dot, stamp, action.content)
-        self._store.add_version(node.id, version)
+        self._store.add_version(node.id, Version(dot, stamp, action.content, action.supersedes))
         gone = set(action.supersedes)
         node.heads = [head for head in node.heads if head.dot not in gone]
         node.early |= {each for each in gone if self._counters.get(each.device, 0) < each.counter}
         if dot in node.early:
             node.early.discard(dot)
         else:
-            node.heads.append(version)
+            node.heads.append(Head(dot, stamp, action.content))
 
     def _attribute(self, action: SetAttribute, stamp: Stamp) -> None:
         node = self.node(action.node)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from cozysync_conflict.clock import Dot, Stamp, VersionVector
 from cozysync_conflict.operations import NodeId
-from cozysync_conflict.store import Head, Node, Placement
+from cozysync_conflict.records import bears_record
+from cozysync_conflict.store import Node, Placement, Version
 
 
 class MemoryStore:
@@ -17,7 +18,7 @@ class MemoryStore:
         self._groups: dict[Dot, list[NodeId]] = {}
         self._stamps: list[Stamp] = []
         self._placements: dict[Stamp, Placement] = {}
-        self._versions: dict[NodeId, list[Head]] = {}
+        self._versions: dict[NodeId, list[Version]] = {}
 
     def vector(self) -> VersionVector:
         return self._vector
@@ -63,12 +64,18 @@ class MemoryStore:
         while self._stamps and self._stamps[0] < stamp:
             del self._placements[self._stamps.pop(0)]
 
-    def add_version(self, node: NodeId, version: Head) -> None:
+    def add_version(self, node: NodeId, version: Version) -> None:
         versions = self._versions.setdefault(node, [])
-        insort(versions, version, key=lambda head: head.stamp)
+        insort(versions, version, key=lambda each: each.stamp)
 
-    def versions(self, node: NodeId) -> list[Head]:
+    def versions(self, node: NodeId) -> list[Version]:
         return list(self._versions.get(node, ()))
+
+    def contested(self) -> list[NodeId]:
+        return [node.id for node in self._nodes.values() if len(node.heads) > 1]
+
+    def recorded(self) -> list[NodeId]:
+        return [node.id for node in self._nodes.values() if bears_record(node)]
 
     def flush(self) -> None:
         pass

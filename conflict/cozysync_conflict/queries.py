@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from cozysync_conflict.lineage import Lineage
 from cozysync_conflict.operations import ROOT, Kind, NodeId, node_id
 from cozysync_conflict.store import Head, Node, Store
 
@@ -36,16 +37,14 @@ def heads(store: Store, node: NodeId) -> tuple[Head, ...]:
     return tuple(sorted(known.heads, key=lambda head: head.stamp)) if known is not None else ()
 
 
-def distinct_heads(known: Node) -> list[Head]:
-    """One head for each different content, the newest of its kind; newest stamp last."""
-    newest = {h.content.digest: h for h in sorted(known.heads, key=lambda head: head.stamp)}
-    return sorted(newest.values(), key=lambda head: head.stamp)
-
-
 def winner(store: Store, node: NodeId) -> Head | None:
-    """The head that a file shows: the one with the highest stamp; None without content."""
-    standing = heads(store, node)
-    return standing[-1] if standing else None
+    """The head that a file shows: the last of those that stand; None without content."""
+    known = store.get(node)
+    if known is None or not known.heads:
+        return None
+    if len({head.content.digest for head in known.heads}) == 1:
+        return max(known.heads, key=lambda head: head.stamp)
+    return Lineage(store.versions(node)).standing(known.heads)[-1]
 
 
 def attribute(store: Store, node: NodeId, key: str) -> bytes | None:

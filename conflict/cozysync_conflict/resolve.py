@@ -6,11 +6,15 @@ resolves; so devices that resolve one conflict apart write the same thing, and i
 """
 
 from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import NamedTuple
 
 from cozysync_conflict.clock import Dot
+from cozysync_conflict.lineage import Lineage
 from cozysync_conflict.names import conflict_name, suffixed_name
 from cozysync_conflict.operations import (
     NODE_ID_BYTES,
+    ROOT,
     Action,
     Content,
     Create,
@@ -22,8 +26,16 @@ from cozysync_conflict.operations import (
     Write,
     kind_of,
 )
-from cozysync_conflict.queries import distinct_heads, shown_children
-from cozysync_conflict.store import Head, Node, Store
+from cozysync_conflict.queries import shown_children
+from cozysync_conflict.records import (
+    POLICY,
+    Outcome,
+    Policy,
+    is_about_conflicts,
+    record_of_name,
+    record_of_versions,
+)
+from cozysync_conflict.store import Head, Node, Store, Version
 
 CONFLICT_OF = "conflict_of"
 """The attribute of a conflict copy that names the node it was a version of."""
@@ -31,10 +43,34 @@ CONFLICT_OF = "conflict_of"
 Label = Callable[[bytes, int], bytes]
 """What a conflict copy's name says of (device, hybrid time)."""
 
-Merge = Callable[[Node, list[Head]], Content | None]
-"""Brings the different heads of a node together, or answers None when it cannot be sure."""
-
 _NO_DOT = Dot(b"", 0)  # filled in by the author, who gives out the dots
+
+
+class Contested(NamedTuple):
+    """Versions of one file that may be mergeable: `sides` in the order of their stamps.
+
+    `base` is what all of them came from, None for files created apart.
+    """
+
+    node: NodeId
+    name: bytes
+    base: Content | None
+    sides: tuple[Content, ...]
+
+
+class Later(Enum):
+    """What a merge answers that has to fetch the contents first: ask again."""
+
+    LATER = "later"
+
+
+LATER = Later.LATER
+
+Merge = Callable[[Contested], Content | Later | None]
+"""Brings versions together. None: it cannot be sure; `LATER`: leave the conflict for now.
+
+The answer may depend on the names and contents only, never on the device or the moment.
+"""
 
 
 def resolve(
@@ -48,7 +84,8 @@ def resolve(
     """The actions that leave no conflict standing among the touched nodes and their siblings.
 
     `hash` is the vault's keyed hash (see `node_id`). A Delete's `group` is left for the author
-    to fill. An empty list means that all is settled; apply the actions and ask again.
+    to fill. An empty list means that all is settled, or waits for a merge; apply the actions and
+    ask again.
     """
     actions: list[Action] = []
     places: dict[tuple[NodeId, bytes], None] = {}
@@ -57,53 +94,114 @@ def resolve(
         if node is None or not node.shown or node.parent is None:
             continue
         places[(node.parent, node.name)] = None
-        if len(node.heads) > 1:
-            actions += _settle_heads(node, label, hash, merge)
+        if len({head.content.digest for head in node.heads}) > 1:
+            actions += _Contest(store, node, label, hash).settle(merge)
     for parent, name in places:
         holders = store.named(parent, name)
         if len(holders) > 1:
-            actions += _settle_name(store, parent, holders)
+            actions += _settle_name(store, parent, holders, hash)
     return actions
 
 
-def _settle_heads(
-    node: Node, label: Label, hash: Callable[[bytes], bytes], merge: Merge | None
-) -> list[Action]:
-    standing = distinct_heads(node)
-    if len(standing) < 2:
-        return []
-    everything = tuple(sorted(head.dot for head in node.heads))
-    merged = merge(node, standing) if merge is not None else None
-    if merged is not None:
-        return [Write(node.id, merged, everything)]
-    *losers, best = standing
-    actions: list[Action] = []
-    for loser in losers:
-        actions += _kept_beside(node, loser, label, hash)
-    return [*actions, Write(node.id, best.content, everything)]
+def copy_id(hash: Callable[[bytes], bytes], node: NodeId, content: Content) -> NodeId:
+    """The node that keeps this content beside that file."""
+    digest = hash(b"conflict" + node + content.digest)
+    return NodeId(node[:1] + digest[: NODE_ID_BYTES - 1])
 
 
-def _kept_beside(
-    node: Node, loser: Head, label: Label, hash: Callable[[bytes], bytes]
+def kept_beside(
+    node: Node, version: Head | Version, label: Label, hash: Callable[[bytes], bytes]
 ) -> list[Action]:
+    """The actions that put a version of a file beside it, as a file of its own."""
     assert node.parent is not None
-    digest = hash(b"conflict" + node.id + loser.content.digest)
-    copy = NodeId(node.id[:1] + digest[: NODE_ID_BYTES - 1])
-    name = conflict_name(node.name, label(loser.stamp.device, loser.stamp.time))
+    copy = copy_id(hash, node.id, version.content)
+    name = conflict_name(node.name, label(version.stamp.device, version.stamp.time))
     attributes = [
         SetAttribute(copy, key, value)
         for key, (_, value) in sorted(node.attributes.items())
-        if key != CONFLICT_OF
+        if key != CONFLICT_OF and not is_about_conflicts(key)
     ]
     return [
         Create(copy, node.parent, name),
-        Write(copy, loser.content, ()),
+        Write(copy, version.content, ()),
         *attributes,
         SetAttribute(copy, CONFLICT_OF, node.id),
     ]
 
 
-def _settle_name(store: Store, parent: NodeId, holders: Iterable[NodeId]) -> list[Action]:
+def policy_of(store: Store, node: Node) -> Policy:
+    """What the top-level directory above a node says of its conflicts."""
+    known: Node | None = node
+    while known is not None and known.parent not in (ROOT, None):
+        known = store.get(known.parent)
+    said = known.attributes.get(POLICY) if known is not None else None
+    return Policy.INBOX if said is not None and said[1] == Policy.INBOX.encode() else Policy.COPIES
+
+
+# --- several contents --------------------------------------------------------------------------
+
+
+class _Contest:
+    """One file with heads of different contents."""
+
+    def __init__(
+        self, store: Store, node: Node, label: Label, hash: Callable[[bytes], bytes]
+    ) -> None:
+        self._store = store
+        self._node = node
+        self._label = label
+        self._hash = hash
+        self._lineage = Lineage(store.versions(node.id))
+
+    def settle(self, merge: Merge | None) -> list[Action]:
+        standing = self._lineage.standing(self._node.heads)
+        best = standing[-1]
+        if len(standing) == 1:
+            return [self._write(best.content)]
+        leaves = self._lineage.leaves(standing)
+        merged = self._merged(leaves, merge) if merge is not None else None
+        if merged is LATER:
+            return []
+        if merged is not None:
+            record = record_of_versions(self._node.id, Outcome.MERGED, leaves, self._hash)
+            return [self._write(merged), record]
+        return self._kept_apart(standing, leaves)
+
+    def _merged(self, leaves: list[Version], merge: Merge) -> Content | Later | None:
+        if len(leaves) == 1:
+            return leaves[0].content
+        base, known = self._lineage.ancestry(leaves)
+        if not known or not all(leaf.content.detail for leaf in leaves):
+            return None
+        sides = tuple(leaf.content for leaf in leaves)
+        return merge(Contested(self._node.id, self._node.name, base, sides))
+
+    def _kept_apart(self, standing: list[Head], leaves: list[Version]) -> list[Action]:
+        *losers, best = standing
+        outcome = Outcome.BESIDE
+        actions: list[Action] = []
+        if policy_of(self._store, self._node) is Policy.INBOX:
+            outcome = Outcome.INBOX
+        else:
+            for loser in losers:
+                origin = next(
+                    (v for v in leaves if v.content.digest == loser.content.digest), loser
+                )
+                actions += kept_beside(self._node, origin, self._label, self._hash)
+        record = record_of_versions(self._node.id, outcome, leaves, self._hash)
+        return [*actions, self._write(best.content), record]
+
+    def _write(self, content: Content) -> Action:
+        everything = tuple(sorted(head.dot for head in self._node.heads))
+        return Write(self._node.id, content, everything)
+
+
+# --- several nodes of one name -------------------------------------------------------------------
+
+
+def _settle_name(
+    store: Store, parent: NodeId, holders: Iterable[NodeId], hash: Callable[[bytes], bytes]
+) -> list[Action]:
     nodes = [node for each in holders if (node := store.get(each)) is not None]
     nodes.sort(key=lambda node: (node.placed, node.id))
     actions: list[Action] = []
@@ -117,6 +215,7 @@ def _settle_name(store: Store, parent: NodeId, holders: Iterable[NodeId]) -> lis
         else:
             if stays:
                 actions.append(Move(node.id, parent, suffixed_name(node.name, node.id)))
+                actions.append(record_of_name(node.id, node.name, hash))
             stays.append(node)
     return actions
 

@@ -21,6 +21,15 @@ class Head(NamedTuple):
     content: Content
 
 
+class Version(NamedTuple):
+    """Content that was written once, and the versions that its author had before it."""
+
+    dot: Dot
+    stamp: Stamp
+    content: Content
+    supersedes: tuple[Dot, ...]
+
+
 class Deletion(NamedTuple):
     """A Delete as one of the nodes that it names knows it.
 
@@ -132,11 +141,20 @@ class Store(Protocol):
     def drop_placements_before(self, stamp: Stamp) -> None:
         """Forget older placements."""
 
-    def add_version(self, node: NodeId, version: Head) -> None:
+    def add_version(self, node: NodeId, version: Version) -> None:
         """Keep a version for history."""
 
-    def versions(self, node: NodeId) -> list[Head]:
-        """All versions of a node that history holds, oldest stamp first."""
+    def versions(self, node: NodeId) -> list[Version]:
+        """All versions of a node, oldest stamp first; only after `flush`.
+
+        Those that history has let go of have a content without detail.
+        """
+
+    def contested(self) -> list[NodeId]:
+        """The nodes that have several heads; only after `flush`."""
+
+    def recorded(self) -> list[NodeId]:
+        """The nodes that bear a record of a conflict (see `records`); only after `flush`."""
 
     def flush(self) -> None:
         """Make everything that was put visible to the queries, and let go of memory."""

@@ -22,7 +22,9 @@ from cozysync_conflict import (
     NodeId,
     Placement,
     Stamp,
+    Version,
     VersionVector,
+    bears_record,
 )
 
 TREE_SCHEMA = Schema(
@@ -56,10 +58,14 @@ TREE_SCHEMA = Schema(
             PRIMARY KEY (node, time, device)
         ) WITHOUT ROWID;
         """,
+        "ALTER TABLE version ADD COLUMN supersedes BLOB NOT NULL DEFAULT x'';",
     ),
 )
 
 _Row = tuple[Any, ...]
+
+# What `node.unsettled` says: why a node must be found without looking at all of them.
+_HAS_DELETIONS, _IS_CONTESTED, _BEARS_RECORD = 1, 2, 4
 
 
 class SqliteStore:
@@ -118,7 +124,18 @@ class SqliteStore:
         return [NodeId(row[0]) for row in rows]
 
     def deleted(self) -> list[NodeId]:
-        rows = self._connection.execute("SELECT id FROM node WHERE unsettled")
+        return self._unsettled(_HAS_DELETIONS)
+
+    def contested(self) -> list[NodeId]:
+        return self._unsettled(_IS_CONTESTED)
+
+    def recorded(self) -> list[NodeId]:
+        return self._unsettled(_BEARS_RECORD)
+
+    def _unsettled(self, why: int) -> list[NodeId]:
+        rows = self._connection.execute(
+            "SELECT id FROM node WHERE unsettled AND unsettled & ?", (why,)
+        )
         return [NodeId(row[0]) for row in rows]
 
     def group(self, group: Dot) -> list[NodeId]:
@@ -157,26 +174,27 @@ class SqliteStore:
     def drop_placements_before(self, stamp: Stamp) -> None:
         self._connection.execute("DELETE FROM placement WHERE (time, device) < (?, ?)", stamp)
 
-    def add_version(self, node: NodeId, version: Head) -> None:
-        dot, stamp, content = version
+    def add_version(self, node: NodeId, version: Version) -> None:
+        dot, stamp, content, supersedes = version
+        before = msgpack.packb(supersedes) if supersedes else b""
         self._versions.append(
-            (node, stamp.time, stamp.device, dot.counter, content.digest, content.detail)
+            (node, stamp.time, stamp.device, dot.counter, content.digest, content.detail, before)
         )
 
-    def versions(self, node: NodeId) -> list[Head]:
+    def versions(self, node: NodeId) -> list[Version]:
         rows = self._connection.execute(
-            "SELECT time, device, counter, digest, detail FROM version WHERE node = ?"
+            "SELECT time, device, counter, digest, detail, supersedes FROM version WHERE node = ?"
             " ORDER BY time, device",
             (node,),
         )
         return [
-            Head(Dot(device, counter), Stamp(time, device), Content(digest, detail))
-            for time, device, counter, digest, detail in rows
+            Version(Dot(device, counter), Stamp(time, device), Content(digest, detail), _dots(seen))
+            for time, device, counter, digest, detail, seen in rows
         ]
 
     def flush(self) -> None:
         self._connection.executemany(
-            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?)", self._versions
+            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?)", self._versions
         )
         rows = [
             _packed(node)
@@ -203,8 +221,16 @@ def _packed(node: Node) -> _Row:
             node.attributes,
         )
     )
-    unsettled = bool(node.deletions or node.moves)
+    unsettled = (
+        (_HAS_DELETIONS if node.deletions or node.moves else 0)
+        | (_IS_CONTESTED if len(node.heads) > 1 else 0)
+        | (_BEARS_RECORD if bears_record(node) else 0)
+    )
     return node.id, node.parent, node.name, node.counted_at, unsettled, state
+
+
+def _dots(packed: bytes) -> tuple[Dot, ...]:
+    return tuple(Dot(*each) for each in msgpack.unpackb(packed)) if packed else ()
 
 
 def _unpacked(
