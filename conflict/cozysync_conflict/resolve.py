@@ -196,6 +196,11 @@ class _Contest:
         return Write(self._node.id, content, everything)
 
 
+def _leaf_of(leaves: list[Version], head: Head) -> Head | Version:
+    """The edit behind a head of the same content: its author and time are what people know."""
+    return next((leaf for leaf in leaves if leaf.content.digest == head.content.digest), head)
+
+
 # --- several nodes of one name -------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from cozysync.content.ingest import (
     Ingest,
     Ingested,
     Known,
+    inline_content,
 )
 from cozysync.content.recipe import (
     INLINE_BELOW,
@@ -56,6 +57,7 @@ __all__ = [
     "chunks_of",
     "decode_recipe",
     "expand",
+    "inline_content",
     "list_pieces",
     "open_read",
     "pack_chunk",

@@ -6,6 +6,7 @@ and holds about one pack in memory; the engine runs it in a thread and uploads w
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import BinaryIO
 
 from cozysync.content.chunker import chunks_of
@@ -71,8 +72,11 @@ class Ingest:
 
     def inline(self, data: bytes, mtime_ns: int) -> Ingested:
         """A content that travels in its recipe: a small file, or a link's target."""
-        recipe = Recipe(len(data), mtime_ns, inline=data)
-        return Ingested(Content(recipe_digest(self._keys, recipe), recipe.encode()))
+        return Ingested(_inline(self._keys, data, mtime_ns))
+
+    def data(self, data: bytes, mtime_ns: int) -> Ingested:
+        """Take in what is in memory already; as `file`."""
+        return self.file(BytesIO(data), len(data), mtime_ns)
 
     def flush(self) -> None:
         """Finish the pack that was begun."""
@@ -91,3 +95,13 @@ class Ingest:
         self._builder.add(chunk, bytes(self._keys.seal_chunk(chunk, pack_chunk(plaintext))))
         self._begun.add(chunk)
         return chunk
+
+
+def inline_content(keys: VaultKeys, data: bytes, mtime_ns: int) -> Content | None:
+    """The content of a file that is short enough to need no chunks; None for a longer one."""
+    return _inline(keys, data, mtime_ns) if len(data) < INLINE_BELOW else None
+
+
+def _inline(keys: VaultKeys, data: bytes, mtime_ns: int) -> Content:
+    recipe = Recipe(len(data), mtime_ns, inline=data)
+    return Content(recipe_digest(keys, recipe), recipe.encode())

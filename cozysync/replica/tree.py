@@ -132,6 +132,15 @@ class SqliteStore:
     def recorded(self) -> list[NodeId]:
         return self._unsettled(_BEARS_RECORD)
 
+    def clashing(self) -> list[NodeId]:
+        """The shown nodes that share their name with another in the same directory."""
+        rows = self._connection.execute(
+            "SELECT node.id FROM node JOIN (SELECT counted_at, name FROM node"
+            " WHERE counted_at IS NOT NULL GROUP BY counted_at, name HAVING COUNT(*) > 1) AS twin"
+            " ON node.counted_at = twin.counted_at AND node.name = twin.name"
+        )
+        return [NodeId(row[0]) for row in rows]
+
     def _unsettled(self, why: int) -> list[NodeId]:
         rows = self._connection.execute(
             "SELECT id FROM node WHERE unsettled AND unsettled & ?", (why,)

@@ -11,12 +11,14 @@ import cozysync
 from cozysync.replica import FolderRow, FolderState
 from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.config import EngineConfig
+from cozysync.sync.download import Downloader
 from cozysync.sync.folder import FolderSync
 from cozysync.sync.history import LogLine, read_history
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
+from cozysync.sync.merger import Merger
 from cozysync.sync.offer import Offering, begin_offer
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
@@ -34,6 +36,7 @@ from cozysync.sync.status import (
     clock_trouble,
     overall,
 )
+from cozysync.sync.upload import Uploader
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
 from cozysync_conflict import ROOT, Create, Kind, NodeId, kind_of
 from cozysync_protocol import ProtocolError
@@ -83,6 +86,11 @@ class Engine:
             self.link.heard_time,
         )
         self._puller = Puller(self.ledger, self.link, self.remote)
+        self._merger = Merger(
+            self.ledger,
+            Downloader(self.ledger, self.link, self.remote, seams, config.downloads),
+            Uploader(self.ledger, self.link, self.remote, seams, config.uploads),
+        )
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
         self._rows = {row.path: row for row in self.replica.folders.list()}
         self._beginning: set[Path] = set()
@@ -98,6 +106,7 @@ class Engine:
                 nursery.start_soon(
                     self._watched, partial(push, self.ledger, self.link, self.remote)
                 )
+                nursery.start_soon(self._watched, self._merger.run)
                 # Before anybody can ask: a device whose folders have not begun is not in sync.
                 self._begin_folders()
                 task_status.started()
@@ -117,20 +126,23 @@ class Engine:
             folders = [folder for folder, _ in self._folders.values()]
             for folder in folders:
                 await folder.look()
-            await self._sent()
+            await self._merged_and_sent()
             end = await self.link.attempt(self.remote.end)
             news = end > self._puller.position
             await self._puller.reach(end)
             reasons = [reason for folder in folders for reason in folder.reasons()]
             if reasons:
                 return Settled(False, tuple(reasons))
-            if not news and all(folder.is_idle for folder in folders):
+            if not news and self._merger.is_idle and all(folder.is_idle for folder in folders):
                 return Settled(True)
         return Settled(False, ("changes keep coming in",))
 
-    async def _sent(self) -> None:
-        """Return when the outbox is empty; looked at again and again, for it has many writers."""
-        while await self.ledger.do(self.replica.outbox.count):  # noqa: ASYNC110
+    async def _merged_and_sent(self) -> None:
+        """Return when all is merged and sent; looked at again, for the outbox has many writers."""
+        while True:
+            left: int = await self.ledger.do(self.replica.outbox.count)
+            if not left and self._merger.is_idle:
+                return
             await trio.sleep(0.005)
 
     def status(self) -> Status:

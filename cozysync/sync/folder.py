@@ -75,7 +75,7 @@ class FolderSync:
         self._marker = self._remembered_marker()
         self._disk = PosixDisk(row.path)
         self._index = DiskIndex(ledger.replica.database.connection, node)
-        self._tree = FolderTree(ledger.replica.tree, node)
+        self._tree = FolderTree(ledger.replica.tree, node, ledger.merges.is_waiting)
         self._observer = Observer(ledger, self._index)
         self._uploader = Uploader(ledger, link, remote, seams, config.uploads)
         downloader = Downloader(ledger, link, remote, seams, config.downloads)

@@ -15,6 +15,7 @@ import trio
 
 from cozysync.replica import SealedBody, decode_body, delete_parts, encode_body, split
 from cozysync.sync.conflict_names import conflict_label
+from cozysync.sync.merges import Merges
 from cozysync.sync.replica import Replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
@@ -61,6 +62,9 @@ T = TypeVar("T")
 # conflicts.md: a conflict settles in one extra round; needing more is a fault of the resolver.
 RESOLVER_ROUNDS = 16
 
+# Nodes to be settled that are remembered at most: some 10 MB.
+UNSETTLED = 100_000
+
 _CLOCK = "clock"
 
 
@@ -84,11 +88,13 @@ class Ledger:
         self.keys = keys
         self._remember = remember
         self.outgoing = Signal()
+        self.merges = Merges(lambda: self.keys)
         self.listeners: list[Callable[[set[NodeId]], None]] = []
         self._seams = seams
         self._lock = trio.Lock()
         self._clock = HybridClock(replica.settings.get_int(_CLOCK))
         self._touched: set[NodeId] = set()
+        self._unsettled: set[NodeId] = set()
         self._authored = False
 
     async def do(self, work: Callable[[], T]) -> T:
@@ -139,7 +145,20 @@ class Ledger:
         self._resolve(touched)
         return dots
 
-    def _resolve(self, touched: set[NodeId]) -> None:
+    def settle(self, nodes: set[NodeId], chunks: Iterable[ChunkId] = ()) -> None:
+        """Let the resolver look at these nodes; work of `do`.
+
+        `chunks` are those of contents that it may decide to write.
+        """
+        with self.replica.database.transaction():
+            self._resolve(nodes, chunks)
+
+    def settle_everything(self) -> None:
+        """Settle what a kill, or an older version of the resolver, left; work of `do`."""
+        tree = self.replica.tree
+        self.settle({*tree.contested(), *tree.clashing()})
+
+    def _resolve(self, touched: set[NodeId], chunks: Iterable[ChunkId] = ()) -> None:
         self._touched |= touched
         names: dict[DeviceId, str] = {}
 
@@ -148,10 +167,17 @@ class Ledger:
             return conflict_label(names, device, time)
 
         for _ in range(RESOLVER_ROUNDS):
-            actions = resolve(self.replica.tree, touched, label=label, hash=self.keys.node_hash)
+            self.merges.forget(touched)
+            actions = resolve(
+                self.replica.tree,
+                touched,
+                label=label,
+                hash=self.keys.node_hash,
+                merge=self.merges,
+            )
             if not actions:
                 return
-            _, touched = self._author(actions)
+            _, touched = self._author(actions, chunks)
             self._touched |= touched
         raise RuntimeError("conflicts did not settle")
 
@@ -227,8 +253,12 @@ class Ledger:
 
     # --- receiving -------------------------------------------------------------------------
 
-    def receive(self, frames: Sequence[LogFrame]) -> None:
+    def receive(self, frames: Sequence[LogFrame], *, more: bool = False) -> None:
         """Verify, open, apply and resolve entries as the log hands them out; work of `do`.
+
+        `more` says that others follow at once: what conflicts is settled only with the last of
+        them, or a device that was away for long would settle every step of a story of which it
+        is about to hear the end.
 
         Raises the errors of `cozysync_protocol.advance` and `Malformed`; nothing has changed
         then, not even for the frames before the bad one.
@@ -246,7 +276,10 @@ class Ledger:
                 else:
                     self._learn(entry)
             self.replica.cursor.save(state)
-            self._apply(bodies)
+            self._unsettled |= self._apply(bodies)
+            if not more or len(self._unsettled) > UNSETTLED:
+                touched, self._unsettled = self._unsettled, set()
+                self._resolve(touched)
 
     def _learn(self, entry: Entry) -> None:
         """Take the secrets that a control entry brings, and have them safe before any use."""
@@ -266,9 +299,9 @@ class Ledger:
             raise Malformed("an entry with chunks in packs that it does not name")
         return body
 
-    def _apply(self, bodies: Sequence[SealedBody]) -> None:
+    def _apply(self, bodies: Sequence[SealedBody]) -> set[NodeId]:
         if not bodies:
-            return
+            return set()
         locations = [location for body in bodies for location in body.chunks]
         self.replica.chunks.add(locations, announced=True)
         for body in bodies:
@@ -277,7 +310,7 @@ class Ledger:
         self.replica.settings.set_int(_CLOCK, self._clock.last)
         batches = [body.batch for body in bodies]
         self.replica.history.add(batches)
-        self._resolve(apply(self.replica.tree, batches))
+        return apply(self.replica.tree, batches)
 
     def acknowledge(self, sent: Sequence[EntrySequence], positions: Sequence[Position]) -> None:
         """Note the positions that the server gave to entries of the outbox; work of `do`."""

@@ -23,6 +23,7 @@ class Puller:
         self._remote = remote
         self._advanced = trio.Event()
         self.position = ledger.log_state().position
+        self._received = self.position
 
     async def run(self) -> None:
         """Pull for ever.
@@ -41,14 +42,21 @@ class Puller:
             await self._advanced.wait()
 
     async def _read(self, wait: int) -> None:
-        async for frames in self._remote.log(self.position, wait):
+        held: Sequence[LogFrame] = ()
+        async for frames in self._remote.log(self._received, wait):
             self._link.contact()
-            await self._receive(frames)
+            await self._receive(held, more=True)
+            held = frames
+        await self._receive(held, more=False)
 
-    async def _receive(self, frames: Sequence[LogFrame]) -> None:
-        if not frames:
+    async def _receive(self, frames: Sequence[LogFrame], *, more: bool) -> None:
+        if not frames and (more or self._received == self.position):
             return
-        await self._ledger.do(lambda: self._ledger.receive(frames))
-        self.position = frames[-1].position
+        await self._ledger.do(partial(self._ledger.receive, frames, more=more))
+        if frames:
+            self._received = frames[-1].position
+        if more:
+            return  # told once that what they bring is settled
+        self.position = self._received
         self._advanced.set()
         self._advanced = trio.Event()

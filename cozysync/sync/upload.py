@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
@@ -19,6 +20,8 @@ from cozysync_protocol import ChunkId, Pack
 
 # Packs that wait for an uploader: the reader goes on while they do, in bounded memory.
 PACKS_WAITING = 2
+
+T = TypeVar("T")
 
 Ready = tuple[Job, IndexRow, Ingested]
 
@@ -52,6 +55,10 @@ class Uploader:
         scan takes it up.
         """
         self.unread = []
+        return await self.send(partial(self._read_all, disk, jobs))
+
+    async def send(self, work: Callable[[Ingest], T]) -> T:
+        """What `work` returns, once the server holds all that it took in; in a thread."""
         send, receive = trio.open_memory_channel[Pack](PACKS_WAITING)
         async with trio.open_nursery() as nursery:
             for _ in range(self._uploads):
@@ -62,10 +69,15 @@ class Uploader:
                 def emit(pack: Pack) -> None:
                     trio.from_thread.run(send.send, pack)
 
-                return await self._seams.offload(partial(self._ingest, disk, jobs, emit))
+                def ingest() -> T:
+                    taking = Ingest(self._ledger.keys, self._known, emit)
+                    result = work(taking)
+                    taking.flush()
+                    return result
 
-    def _ingest(self, disk: Disk, jobs: Sequence[Job], emit: Callable[[Pack], None]) -> list[Ready]:
-        ingest = Ingest(self._ledger.keys, self._known, emit)
+                return await self._seams.offload(ingest)
+
+    def _read_all(self, disk: Disk, jobs: Sequence[Job], ingest: Ingest) -> list[Ready]:
         ready: list[Ready] = []
         for job in jobs:
             try:
@@ -78,7 +90,6 @@ class Uploader:
             if found is not None:
                 ready.append(found)
         disk.forget()
-        ingest.flush()
         return ready
 
     def _read(self, disk: Disk, job: Job, ingest: Ingest) -> Ready | None:

@@ -1,6 +1,6 @@
 """The vault's side of planning: which nodes one folder shows, and with what content."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cozysync.sync.plan import Wanted
 from cozysync_conflict import (
@@ -12,6 +12,7 @@ from cozysync_conflict import (
     is_shown,
     kind_of,
     shown_children,
+    winner,
 )
 
 EXECUTABLE = "executable"
@@ -20,9 +21,10 @@ EXECUTABLE = "executable"
 class FolderTree:
     """The nodes that the vault shows below one folder node; a `WantedTree` over the replica."""
 
-    def __init__(self, store: Store, folder: NodeId) -> None:
+    def __init__(self, store: Store, folder: NodeId, is_merging: Callable[[NodeId], bool]) -> None:
         self._store = store
         self._folder = folder
+        self._is_merging = is_merging
 
     def wanted(self, node: NodeId) -> Wanted | None:
         """The node as shown below this folder, or None when it is not."""
@@ -59,10 +61,15 @@ class FolderTree:
             return None
         if kind_of(node) is Kind.DIRECTORY:
             return Wanted(node, state.parent, state.name)
+        executable = attribute(self._store, node, EXECUTABLE) == b"\x01"
         standing = heads(self._store, node)
         if not standing:
             return None  # created, but its content has not arrived yet
-        best = max(standing, key=lambda head: head.stamp)
+        best = winner(self._store, node)
+        assert best is not None
+        if self._is_merging(node) and len({head.content.digest for head in standing}) > 1:
+            # Left as it is: a moment later it would change once more under the person's hands.
+            return Wanted(node, state.parent, state.name, executable=executable)
         same = tuple(sorted(h.dot for h in standing if h.content.digest == best.content.digest))
         return Wanted(
             node,
@@ -70,5 +77,5 @@ class FolderTree:
             state.name,
             content=best.content,
             heads=same,
-            executable=attribute(self._store, node, EXECUTABLE) == b"\x01",
+            executable=executable,
         )
