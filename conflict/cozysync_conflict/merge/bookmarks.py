@@ -58,7 +58,9 @@ def _merged_roots(was: Json, one: Json, other: Json) -> Json:
     roots = dict(other)
     for name, root in other.items():
         if isinstance(root, dict):
-            roots[name] = _tree(root["guid"], entries, set())
+            roots[name] = _tree(root["guid"], entries)
+    if entries:
+        raise Unsure  # folders that were moved into each other hang nowhere
     return roots
 
 
@@ -131,14 +133,12 @@ def _listed(side: dict[str, _Entry], folder: str, held: dict[str, list[str]]) ->
     return [guid for guid in children or () if guid in stays]
 
 
-def _tree(guid: str, entries: dict[str, _Entry], above: set[str]) -> Json:
-    if guid in above:
-        raise Unsure
-    entry = entries[guid]
+def _tree(guid: str, entries: dict[str, _Entry]) -> Json:
+    """The bookmark or folder as the file has it, taken out of the entries."""
+    entry = entries.pop(guid)
     node = dict(entry.fields)
     if entry.children is not None:
-        below = above | {guid}
-        node["children"] = [_tree(child, entries, below) for child in entry.children]
+        node["children"] = [_tree(child, entries) for child in entry.children]
     return node
 
 

@@ -35,6 +35,8 @@ def merge_sequences(
     traits: Traits[T], base: Sequence[T], earlier: Sequence[T], later: Sequence[T]
 ) -> list[T]:
     """The merged list; raises `Unsure`."""
+    # Lists that were made apart are kept in order by what they have in common.
+    base = base or _common(traits, earlier, later)
     one, other = _matched(traits, base, earlier), _matched(traits, base, later)
     kept: dict[int, T] = {}
     for n, item in enumerate(base):
@@ -49,6 +51,11 @@ def merge_sequences(
             merged.append(kept[n])
         merged += blocks.behind(n, traits)
     return merged
+
+
+def _common(traits: Traits[T], earlier: Sequence[T], later: Sequence[T]) -> list[T]:
+    there = {traits.same(item) for item in later}
+    return [item for item in earlier if traits.same(item) in there]
 
 
 def _at(side: Sequence[T], place: int | None) -> T | None:
