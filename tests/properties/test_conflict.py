@@ -55,7 +55,7 @@ def perform(devices, step, resolving):
         case "write" if not (
             device.exists(place + name) and kind_of(device.find(place + name)) is Kind.DIRECTORY
         ):
-            device.write(place + name, f"{who}{first}{second}")
+            device.write(place + name, with_one_line(device, place + name, first, f"{who}{second}"))
         case "move" if paths:
             old = paths[second % len(paths)]
             new = place + name
@@ -74,6 +74,14 @@ def perform(devices, step, resolving):
             upto = second % (len(other.authored) + 1)
             device.receive(other.authored[:upto], resolving=resolving)
     return
+
+
+def with_one_line(device, path, at, text):
+    """What stands there with one line of five changed: some such edits merge, and some do not."""
+    now = device.tree().get(path) if device.exists(path) else None
+    lines = (now or "a\nb\nc\nd\ne\n").splitlines()
+    lines[at % len(lines)] = text
+    return "".join(line + "\n" for line in lines)
 
 
 def run(count, history, resolving):

@@ -9,6 +9,7 @@ from cozysync_conflict import (
     Action,
     Batch,
     Content,
+    Contested,
     Create,
     Delete,
     Dot,
@@ -30,6 +31,7 @@ from cozysync_conflict import (
     shown_children,
     winner,
 )
+from cozysync_conflict.merge import merge
 
 
 def keyed_hash(data: bytes) -> bytes:
@@ -38,6 +40,12 @@ def keyed_hash(data: bytes) -> bytes:
 
 def content(text: str) -> Content:
     return Content(hashlib.sha256(text.encode()).digest(), text.encode())
+
+
+def merge_texts(contested: Contested) -> Content | None:
+    base = contested.base.detail if contested.base is not None else None
+    merged = merge(contested.name, base, [side.detail for side in contested.sides])
+    return content(merged.decode()) if merged is not None else None
 
 
 class Device:
@@ -137,7 +145,9 @@ class Device:
 
     def settle(self, touched: set[NodeId]) -> int:
         rounds = 0
-        while actions := resolve(self.store, touched, label=self._label, hash=keyed_hash):
+        while actions := resolve(
+            self.store, touched, label=self._label, hash=keyed_hash, merge=merge_texts
+        ):
             rounds += 1
             assert rounds < 16, "the resolver does not come to rest"
             touched = self.author(actions)

@@ -1,14 +1,24 @@
-"""The matrix of conflicts that need no typed merge, row by row, for every level of testing.
+"""The matrix of conflicts, row by row, for every level of testing.
 
 Each row: what both have (`BASE`), what A does, what B does not having seen it, and what
 everybody shows afterwards. The deeds are told to anything that can `write`, `mkdir`, `move`,
 `delete` and `swap` paths.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-BASE = {"d/a": "1", "d/b": "2", "e/x": "3", "f": "4", "g": "5"}
+TEXT = "".join(f"line {n}\n" for n in range(1, 26))
+CARD = "BEGIN:VCARD\nVERSION:4.0\nFN:Ann\nTEL:1\nEMAIL:ann@example.org\nEND:VCARD\n"
+EVENT = (
+    "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20240101T000000Z\n"
+    "DTSTART:20240305T140000Z\nATTENDEE:mailto:ann@example.org\nEND:VEVENT\nEND:VCALENDAR\n"
+)
+BASE = {
+    "d/a": "1", "d/b": "2", "e/x": "3", "f": "4", "g": "5",
+    "t.txt": TEXT, "c.vcf": CARD, "m.ics": EVENT,
+}  # fmt: skip
 
 Deed = Callable[[Any], object]
 
@@ -131,6 +141,42 @@ ROWS = [
         lambda a: a.move("f", "F"),
         lambda b: b.write("f", "new"),
         exactly({**gone("f"), "F": "new"}),
+    ),
+    Row(
+        "edits in different lines of a text are one text",
+        lambda a: a.write("t.txt", TEXT.replace("line 2\n", "TWO\n")),
+        lambda b: b.write("t.txt", TEXT.replace("line 21\n", "TWENTY-ONE\n")),
+        exactly(
+            {
+                **BASE,
+                "t.txt": TEXT.replace("line 2\n", "TWO\n").replace("line 21\n", "TWENTY-ONE\n"),
+            }
+        ),
+    ),
+    Row(
+        "a phone number and an e-mail address changed are one contact",
+        lambda a: a.write("c.vcf", CARD.replace("TEL:1", "TEL:2")),
+        lambda b: b.write("c.vcf", CARD.replace("ann@", "anna@")),
+        exactly({**BASE, "c.vcf": CARD.replace("TEL:1", "TEL:2").replace("ann@", "anna@")}),
+    ),
+    Row(
+        "a moved event and an attendee added are one event",
+        lambda a: a.write("m.ics", EVENT.replace("T14", "T15")),
+        lambda b: b.write("m.ics", EVENT.replace("END:VE", "ATTENDEE:mailto:b@b.org\nEND:VE")),
+        exactly(
+            {
+                **BASE,
+                "m.ics": EVENT.replace("T14", "T15").replace(
+                    "END:VE", "ATTENDEE:mailto:b@b.org\nEND:VE"
+                ),
+            }
+        ),
+    ),
+    Row(
+        "mergeable files of one name created on both sides are one file",
+        lambda a: a.write("n.json", '{"a": 1}'),
+        lambda b: b.write("n.json", '{"b": 2}'),
+        lambda shown: json.loads(shown["n.json"]) == {"a": 1, "b": 2} and len(shown) == 9,
     ),
     Row(
         "of two different edits both are kept",
