@@ -10,6 +10,16 @@ from cozysync_conflict.clock import (
     Stamp,
     VersionVector,
 )
+from cozysync_conflict.inbox import (
+    Case,
+    Choice,
+    Decision,
+    Side,
+    keep,
+    keep_both,
+    read_cases,
+    take_back,
+)
 from cozysync_conflict.lineage import (
     Lineage,
 )
@@ -50,6 +60,7 @@ from cozysync_conflict.records import (
     Policy,
     Record,
     bears_record,
+    is_about_conflicts,
     records_of,
 )
 from cozysync_conflict.resolve import (
@@ -86,9 +97,12 @@ __all__ = [
     "ROOT",
     "Action",
     "Batch",
+    "Case",
+    "Choice",
     "Content",
     "Contested",
     "Create",
+    "Decision",
     "Delete",
     "Deletion",
     "DirectoryMove",
@@ -111,6 +125,7 @@ __all__ = [
     "Policy",
     "Record",
     "SetAttribute",
+    "Side",
     "Stamp",
     "Store",
     "Version",
@@ -121,15 +136,20 @@ __all__ = [
     "bears_record",
     "copy_id",
     "heads",
+    "is_about_conflicts",
     "is_shown",
+    "keep",
+    "keep_both",
     "kept_beside",
     "kind_of",
     "next_id",
     "node_id",
     "path_of",
+    "read_cases",
     "records_of",
     "resolve",
     "shown_children",
+    "take_back",
     "truncate",
     "winner",
 ]

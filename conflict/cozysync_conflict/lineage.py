@@ -72,6 +72,11 @@ class Lineage:
         """Whether the resolver wrote this version: it supersedes several contents."""
         return len({each.content.digest for each in self._before(dot)}) > 1
 
+    def has_seen(self, dot: Dot, other: Dot) -> bool:
+        """Whether the author of one version had seen the content of another one."""
+        version = self._versions.get(other)
+        return version is not None and version.content.digest in self._past(dot)
+
     # --- inside ----------------------------------------------------------------------------
 
     def _before(self, dot: Dot) -> list[Version]:

@@ -46,6 +46,10 @@ class Client:
         """The answer to a question; raises `NotRunning` or `DaemonError`."""
         return self._ask("GET", path, params=params)
 
+    def bytes(self, path: str) -> bytes:
+        """The answer to a question, as it comes; raises as `get` does."""
+        return self._answer("GET", path).content
+
     def post(self, path: str, fields: Mapping[str, Any], wait_s: float | None = ANSWER_S) -> Any:
         """The answer to a request, waited for at most so long; raises as `get` does."""
         return self._ask("POST", path, json=dict(fields), timeout=wait_s)
@@ -55,6 +59,9 @@ class Client:
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **rest: Any) -> Any:
+        return self._answer(method, path, **rest).json()
+
+    def _answer(self, method: str, path: str, **rest: Any) -> httpx.Response:
         rest.setdefault("timeout", ANSWER_S)
         transport = httpx.HTTPTransport(uds=str(self._home.socket))
         with httpx.Client(transport=transport, base_url="http://daemon", trust_env=False) as client:
@@ -68,7 +75,7 @@ class Client:
                 ) from None
             except httpx.TransportError:
                 raise NotRunning(self._home) from None
-        answer = response.json()
         if response.status_code >= 400:
+            answer = response.json()
             raise DaemonError(answer["detail"], answer["remedy"], answer["exit_code"])
-        return answer
+        return response

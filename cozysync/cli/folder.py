@@ -16,6 +16,7 @@ from cozysync.replica import Folders, FolderState
 from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.home import Home
 from cozysync.sync.replica import open_replica
+from cozysync_conflict import Policy
 
 T = TypeVar("T")
 
@@ -70,6 +71,20 @@ def resume(path: Bound) -> None:
     """Take up a paused directory."""
     _change("resume", path, partial(_set, FolderState.ACTIVE))
     typer.echo(f"{path} is in sync again.")
+
+
+@app.command()
+def conflicts(
+    path: Directory,
+    keep: Annotated[Policy, typer.Argument(help="Where versions go that cannot be merged.")],
+) -> None:
+    """Choose, for all devices, whether conflict copies are made beside the file (copies), or other
+    versions are kept in the history only and listed by `cozysync conflicts` (inbox).
+    """
+    path = path.expanduser().absolute()
+    Client(Home.locate()).post("/v1/folders/conflicts", {"path": str(path), "policy": str(keep)})
+    what = "stand beside the file" if keep is Policy.COPIES else "are kept in the inbox only"
+    typer.echo(f"From now on, versions that cannot be merged {what}, on all devices.")
 
 
 def add_folder(home: Home, path: Path, name: str | None) -> None:

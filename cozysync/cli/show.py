@@ -1,7 +1,6 @@
 """`cozysync status` and `cozysync log`: what a person sees."""
 
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from cozysync.cli.client import Client
 from cozysync.cli.options import Json, print_json
+from cozysync.cli.words import moment, plain, size
 from cozysync.sync.home import Home
 from cozysync.vault.errors import ExitCode
 
@@ -62,9 +62,8 @@ def log(
         return
     widest = max((len(line["device"]) for line in lines), default=0)
     for line in lines:
-        when = datetime.fromtimestamp(line["time"]).astimezone()
-        who = line["device"].ljust(widest)
-        typer.echo(f"{when:%Y-%m-%d %H:%M:%S}  {who}  {line['action']:<8} {_plain(line['path'])}")
+        when, who = moment(line["time"], "%Y-%m-%d %H:%M:%S"), line["device"].ljust(widest)
+        typer.echo(f"{when}  {who}  {line['action']:<8} {plain(line['path'])}")
 
 
 def _code(state: str) -> ExitCode:
@@ -92,33 +91,37 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"{status['device']}: {_state(status['state'])}",
         f"server {server['url']}, position {server['position']}{_contact(server)}",
     ]
+    if status["conflicts"]:
+        count = status["conflicts"]
+        word = "conflict waits" if count == 1 else "conflicts wait"
+        lines.append(f"{count} {word} for you: cozysync conflicts")
     for each in status["attention"]:
         lines += _trouble(each)
     for folder in status["folders"]:
         lines += ["", *_folder(folder)]
     if not status["folders"]:
         lines += ["", "No folder is in sync on this device. Add one: cozysync folder add PATH"]
-    others = [_plain(each["name"]) for each in status["devices"] if not each["this"]]
+    others = [plain(each["name"]) for each in status["devices"] if not each["this"]]
     lines += ["", "other devices: " + (", ".join(others) or "none yet (cozysync pair)")]
     return lines
 
 
 def _folder(folder: dict[str, Any]) -> list[str]:
     state = _state(folder["state"])
-    lines = [f"{_plain(folder['path'])} ({_plain(folder['name'])}): {state}"]
-    lines.append(f"    {folder['files']:,} files, {_size(folder['bytes'])}")
+    lines = [f"{plain(folder['path'])} ({plain(folder['name'])}): {state}"]
+    lines.append(f"    {folder['files']:,} files, {size(folder['bytes'])}")
     for key, word in (("to_send", "to send"), ("to_receive", "to receive")):
         amount = folder[key]
         if amount["files"]:
-            size = f", {_size(amount['bytes'])}" if amount["bytes"] else ""
-            lines.append(f"    {amount['files']:,} {word}{size}")
+            much = f", {size(amount['bytes'])}" if amount["bytes"] else ""
+            lines.append(f"    {amount['files']:,} {word}{much}")
     for each in folder["blocked"]:
         lines += _trouble(each)
     return lines
 
 
 def _trouble(blocked: dict[str, str]) -> list[str]:
-    where = f"{_plain(blocked['path'])}: " if blocked["path"] else ""
+    where = f"{plain(blocked['path'])}: " if blocked["path"] else ""
     return [f"  ! {where}{blocked['reason']}", f"    {blocked['remedy']}"]
 
 
@@ -132,18 +135,4 @@ def _contact(server: dict[str, Any]) -> str:
     trouble = f"\n    {server['trouble']}" if server.get("trouble") else ""
     if server["last_contact"] is None:
         return f", not reached yet{trouble}"
-    when = datetime.fromtimestamp(server["last_contact"]).astimezone()
-    return f", last reached {when:%Y-%m-%d %H:%M}{trouble}"
-
-
-def _size(amount: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
-def _plain(text: str) -> str:
-    """A name of a file may hold anything, even what would steer the terminal."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return f", last reached {moment(server['last_contact'])}{trouble}"

@@ -15,6 +15,7 @@ from typing import Any
 import tomli_w
 
 from cozysync.daemon.config_keys import KEYS, Address, Value, parse_address
+from cozysync.replica import Retention
 from cozysync.sync.config import EngineConfig
 from cozysync.vault.errors import CozyError, ExitCode
 
@@ -113,6 +114,11 @@ def _config(values: Mapping[str, Value]) -> Config:
             scan_interval_s=value("scan_interval"),
             uploads=value("uploads"),
             downloads=value("downloads"),
+            retention=Retention(
+                value("history.all_days"),
+                value("history.daily_days"),
+                value("history.monthly_days"),
+            ),
         ),
         embedded=EmbeddedServer(
             enabled=value("embedded_server.enabled"),

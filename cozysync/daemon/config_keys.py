@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cozysync.replica import Retention
 from cozysync.sync.config import (
     DEFAULT_MASS_DELETE_SHARE,
     DEFAULT_SCAN_INTERVAL_S,
@@ -158,6 +159,27 @@ KEYS: tuple[Key, ...] = (
         "1 to 64",
         _whole(1, 64),
         "Packs fetched at once; each takes about 16 MiB of memory.",
+    ),
+    Key(
+        "history.all_days",
+        lambda: Retention().all_days,
+        "days, 1 to 36500",
+        _whole(1, 36_500),
+        "For how many days after it was replaced every version of a file is kept.",
+    ),
+    Key(
+        "history.daily_days",
+        lambda: Retention().daily_days,
+        "days, 1 to 36500",
+        _whole(1, 36_500),
+        "For how many days the last version of each day is kept after that.",
+    ),
+    Key(
+        "history.monthly_days",
+        lambda: Retention().monthly_days,
+        "days, 0 to 36500",
+        _whole(0, 36_500),
+        "For how many days the last version of each month is kept after that; 0 is for ever.",
     ),
     Key(
         "log_level",

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import trio
 
 from cozysync.daemon.config import Config
 from cozysync.sync.home import Home
+from cozysync.sync.inbox import Inbox
+from cozysync.sync.past import Past
 from cozysync.sync.status import Status
+from cozysync_conflict import Policy
 
 
 class SettledLike(Protocol):
@@ -21,13 +24,6 @@ class SettledLike(Protocol):
     @property
     def reasons(self) -> Sequence[str]:
         """What is not in sync, a sentence each; empty when `in_sync`."""
-
-
-class LogLineLike(Protocol):
-    """One event of the history."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; at least `time` (seconds since 1970), `device`, `action` and `path`."""
 
 
 class PairingLike(Protocol):
@@ -65,8 +61,16 @@ class EngineLike(Protocol):
     async def resume_folder(self, path: Path) -> None:
         """Take up a paused folder."""
 
-    async def log(self, path: Path | None, limit: int) -> Sequence[LogLineLike]:
-        """The newest events first, of everything or of what is at or below a path."""
+    @property
+    def inbox(self) -> Inbox:
+        """The conflicts, and decisions about them."""
+
+    @property
+    def past(self) -> Past:
+        """The history, and bringing back what was."""
+
+    async def set_policy(self, path: Path, policy: Policy) -> None:
+        """Say how a folder's conflicts are kept."""
 
     async def pair(self) -> PairingLike:
         """Begin to add a device."""

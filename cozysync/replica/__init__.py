@@ -6,6 +6,7 @@ from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
 from cozysync.replica.database import DamagedDatabase, Database, NewerDatabase, Schema
 from cozysync.replica.history import HISTORY_SCHEMA, Deed, Event, History
 from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox
+from cozysync.replica.retention import Retention, thin
 from cozysync.replica.settings import (
     SETTINGS_SCHEMA,
     FolderRow,
@@ -35,6 +36,7 @@ __all__ = [
     "LogCursor",
     "NewerDatabase",
     "Outbox",
+    "Retention",
     "Schema",
     "SealedBody",
     "Settings",
@@ -43,4 +45,5 @@ __all__ = [
     "delete_parts",
     "encode_body",
     "split",
+    "thin",
 ]

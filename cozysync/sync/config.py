@@ -1,6 +1,8 @@
 """What a person may set about the engine. Where it is read from is the daemon's matter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from cozysync.replica import Retention
 
 DEFAULT_TRASH_DAYS = 30
 # A clean-up of half a folder is rare; an unmounted disk or a wrong script takes nearly all.
@@ -19,7 +21,8 @@ class EngineConfig:
     `device` is the name that others see. `server` is the server's URL. Deleted and
     replaced files rest `trash_days` days. A scan that would delete more than `mass_delete_share`
     (0 to 1) of a folder asks first. Every `scan_interval_s` seconds all folders are looked
-    through. `uploads` and `downloads` are how many packs move at once.
+    through. `uploads` and `downloads` are how many packs move at once. `retention` is how long
+    old versions are kept.
     """
 
     device: str
@@ -29,3 +32,4 @@ class EngineConfig:
     scan_interval_s: float = DEFAULT_SCAN_INTERVAL_S
     uploads: int = DEFAULT_TRANSFERS
     downloads: int = DEFAULT_TRANSFERS
+    retention: Retention = field(default_factory=Retention)

@@ -1,6 +1,6 @@
 """The engine of one device: what ties ledger, server and folders together."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,15 @@ from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
 from cozysync.sync.folder import FolderSync
-from cozysync.sync.history import LogLine, read_history
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
+from cozysync.sync.inbox import Inbox
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.merger import Merger
 from cozysync.sync.offer import Offering, begin_offer
+from cozysync.sync.past import Past
+from cozysync.sync.paths import Paths
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
 from cozysync.sync.remote import Refused
@@ -38,7 +40,7 @@ from cozysync.sync.status import (
 )
 from cozysync.sync.upload import Uploader
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
-from cozysync_conflict import ROOT, Create, Kind, NodeId, kind_of
+from cozysync_conflict import ROOT, Create, Kind, NodeId, Policy, kind_of
 from cozysync_protocol import ProtocolError
 
 # Set once this replica has read the whole log: before, an entry of its own could be one that it
@@ -86,9 +88,12 @@ class Engine:
             self.link.heard_time,
         )
         self._puller = Puller(self.ledger, self.link, self.remote)
+        downloader = Downloader(self.ledger, self.link, self.remote, seams, config.downloads)
+        self.inbox = Inbox(self.ledger, downloader)
+        self.past = Past(self.ledger, self.link, seams, config.retention)
         self._merger = Merger(
             self.ledger,
-            Downloader(self.ledger, self.link, self.remote, seams, config.downloads),
+            downloader,
             Uploader(self.ledger, self.link, self.remote, seams, config.uploads),
         )
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
@@ -107,6 +112,7 @@ class Engine:
                     self._watched, partial(push, self.ledger, self.link, self.remote)
                 )
                 nursery.start_soon(self._watched, self._merger.run)
+                nursery.start_soon(self.past.keep_tidy)
                 # Before anybody can ask: a device whose folders have not begun is not in sync.
                 self._begin_folders()
                 task_status.started()
@@ -168,7 +174,7 @@ class Engine:
                 self.link.trouble,
             ),
             folders=folders,
-            conflicts=0,
+            conflicts=self.inbox.count(),
             devices=tuple(
                 DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
                 for device, each in state.devices.items()
@@ -188,15 +194,19 @@ class Engine:
 
     # --- for people ------------------------------------------------------------------------
 
-    async def log(self, path: Path | None, limit: int) -> Sequence[LogLine]:
-        """The newest deeds first, of everything or of what is at or below a path."""
-        return await self.ledger.do(partial(read_history, self.ledger, path, limit))
-
     async def pair(self) -> Offering:
         """Begin to add a device."""
         return await begin_offer(
             self.ledger, self.remote, self._puller, self._root_wrapping, self._seams.entropy
         )
+
+    async def set_policy(self, path: Path, policy: Policy) -> None:
+        """Say for everybody how conflicts are kept in the vault's folder that is bound here.
+
+        Raises `NotInFolder`.
+        """
+        folder, _ = await self.ledger.do(lambda: Paths(self.ledger).place(path))
+        await self.inbox.set_policy(folder, policy)
 
     # --- folders ---------------------------------------------------------------------------
 

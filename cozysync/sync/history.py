@@ -8,7 +8,7 @@ from typing import Any
 from cozysync.replica import Event, FolderRow
 from cozysync.sync.conflict_names import seconds
 from cozysync.sync.ledger import Ledger
-from cozysync_conflict import ROOT, NodeId
+from cozysync.sync.paths import Paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class LogLine:
 def read_history(ledger: Ledger, path: Path | None, limit: int) -> Sequence[LogLine]:
     """The newest deeds first, at or below a path of this device; work of `Ledger.do`."""
     wanted = _in_vault(ledger.replica.folders.list(), path) if path is not None else None
-    places = _Places(ledger)
+    paths = Paths(ledger)
     names = ledger.device_names()
     lines: list[LogLine] = []
     for event in ledger.replica.history.newest():
         if len(lines) >= limit:
             break
-        there = places.of(event)
+        there = _place(paths, event)
         if wanted is not None and there != wanted and not there.startswith(wanted + "/"):
             continue
         who = names.get(event.stamp.device, "?")  # type: ignore[call-overload]
@@ -53,27 +53,8 @@ def _in_vault(folders: Sequence[FolderRow], path: Path) -> str:
     return str(path)
 
 
-class _Places:
-    """Paths of nodes, shown or not, remembered for one reading."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._tree = ledger.replica.tree
-        self._known: dict[NodeId, str] = {}
-
-    def of(self, event: Event) -> str:
-        if event.parent is None or event.name is None:
-            return self._path(event.node)
-        return _joined(self._path(event.parent), event.name)
-
-    def _path(self, node: NodeId) -> str:
-        if node not in self._known:
-            self._known[node] = ""  # whatever stands in a circle ends here
-            state = self._tree.get(node)
-            if node != ROOT and state is not None and state.parent is not None:
-                self._known[node] = _joined(self._path(state.parent), state.name)
-        return self._known[node]
-
-
-def _joined(above: str, name: bytes) -> str:
-    own = name.decode(errors="replace")
+def _place(paths: Paths, event: Event) -> str:
+    if event.parent is None or event.name is None:
+        return paths.in_vault(event.node)
+    above, own = paths.in_vault(event.parent), event.name.decode(errors="replace")
     return f"{above}/{own}" if above else own

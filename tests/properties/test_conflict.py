@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cozysync_conflict import ROOT, Kind, apply, kind_of, shown_children
+from cozysync_conflict import ROOT, Kind, apply, kind_of, shown_children, winner
 from cozysync_conflict.model import model
 from tests.suites.devices import Clock, Device, sync
 
@@ -78,8 +78,9 @@ def perform(devices, step, resolving):
 
 def with_one_line(device, path, at, text):
     """What stands there with one line of five changed: some such edits merge, and some do not."""
-    now = device.tree().get(path) if device.exists(path) else None
-    lines = (now or "a\nb\nc\nd\ne\n").splitlines()
+    now = winner(device.store, device.find(path)) if device.exists(path) else None
+    text_now = now.content.detail.decode() if now is not None else ""
+    lines = (text_now or "a\nb\nc\nd\ne\n").splitlines()
     lines[at % len(lines)] = text
     return "".join(line + "\n" for line in lines)
 

@@ -1,0 +1,119 @@
+"""Requests and answers of the control socket: JSON in, JSON or problem details out."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cozysync.vault.errors import CozyError, ExitCode
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+# Requests are a path and a name; anything larger is a mistake.
+MAX_BODY = 64 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class BadRequest(CozyError):
+    """A request that no client of this version would send."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The daemon does not understand the request: {what}.",
+            "Is it of the same version as this command? Try cozysync restart.",
+        )
+
+
+def route(method: str, path: str, handler: Handler) -> Route:
+    """A route whose errors are answered as problem details."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except CozyError as error:
+            return problem(error)
+        except ValueError as error:
+            return problem(BadRequest(str(error)))
+        except Exception as error:  # a person must get an answer, and the log the trace
+            _log.exception("%s %s failed", method, path)
+            return problem(
+                CozyError(
+                    f"The daemon failed unexpectedly ({type(error).__name__}).",
+                    "The daemon's log tells more. Try again, and report it if it stays so.",
+                )
+            )
+
+    return Route(path, guarded, methods=[method])
+
+
+def problem(error: CozyError) -> Response:
+    """An error as problem details."""
+    status = HTTPStatus.BAD_REQUEST
+    if error.exit_code not in (ExitCode.USAGE, ExitCode.ATTENTION):
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+    body = {
+        "type": "about:blank",
+        "title": type(error).__name__,
+        "status": int(status),
+        "detail": error.message,
+        "remedy": error.remedy,
+        "exit_code": int(error.exit_code),
+    }
+    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+
+
+async def not_found(request: Request, _: Exception) -> Response:
+    """The answer to a request for nothing that is offered."""
+
+    return problem(BadRequest(f"{request.method} {request.url.path} is nothing it offers"))
+
+
+async def fields_of(request: Request) -> dict[str, Any]:
+    """The fields of a JSON request; raises `BadRequest`."""
+
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise BadRequest("it is too long")
+    try:
+        fields = json.loads(body or b"{}")
+    except ValueError:
+        raise BadRequest("it is not JSON") from None
+    if not isinstance(fields, dict):
+        raise BadRequest("it is not a JSON object")
+    return fields
+
+
+def text(fields: dict[str, Any], name: str) -> str:
+    """A field that must be a text and not empty; raises `BadRequest`."""
+
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadRequest(f"«{name}» is missing")
+    return value
+
+
+def number(fields: dict[str, Any], name: str) -> float | None:
+    """A field that is a number of seconds, None when it is missing; raises `BadRequest`."""
+
+    value = fields.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not value >= 0:
+        raise BadRequest(f"«{name}» is not a number of seconds")
+    return float(value)
+
+
+def done() -> Response:
+    """The answer that says no more than that it is done."""
+
+    return JSONResponse({})

@@ -1,0 +1,85 @@
+"""How long old versions are kept: all for some weeks, then fewer and fewer.
+
+A version that has been let go of keeps its row, without the recipe: who came from whom stays
+known, and only its bytes can no longer be found. What history holds counts as in use wherever
+unused chunks are looked for.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from cozysync_conflict import COUNTER_BITS
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days after it was replaced a version is kept.
+
+    All of them for `all_days`, the last of each day for `daily_days`, the last of each month for
+    `monthly_days`; 0 there keeps those for ever.
+    """
+
+    all_days: int = 30
+    daily_days: int = 365
+    monthly_days: int = 0
+
+
+def let_go(written: Sequence[int], now_ms: int, rules: Retention) -> list[int]:
+    """Which versions of one file need not be kept, by their place in the list.
+
+    `written` are the times of all versions in milliseconds since 1970, oldest first. The newest
+    one is always kept.
+    """
+    gone: list[int] = []
+    for n, (time, replaced) in enumerate(pairwise(written)):
+        days = (now_ms - replaced) / _DAY_MS
+        if days <= rules.all_days:
+            continue
+        same = _day if days <= rules.daily_days else _month
+        forgotten = 0 < rules.monthly_days < days and days > rules.daily_days
+        if forgotten or same(time) == same(replaced):
+            gone.append(n)
+    return gone
+
+
+def thin(connection: sqlite3.Connection, now_ms: int, rules: Retention) -> int:
+    """Let go of what need not be kept in one replica; returns how many versions that were."""
+    earliest = (now_ms - rules.all_days * _DAY_MS) << COUNTER_BITS
+    nodes = connection.execute(
+        "SELECT node FROM version WHERE detail <> x'' GROUP BY node"
+        " HAVING COUNT(*) > 1 AND MIN(time) < ?",
+        (earliest,),
+    ).fetchall()
+    return sum(_thin_node(connection, node, now_ms, rules) for (node,) in nodes)
+
+
+def _thin_node(connection: sqlite3.Connection, node: bytes, now_ms: int, rules: Retention) -> int:
+    contested = connection.execute(
+        "SELECT unsettled & 2 FROM node WHERE id = ?", (node,)
+    ).fetchone()
+    if contested is not None and contested[0]:
+        return 0  # a merge is about to need them
+    rows = connection.execute(
+        "SELECT time, device FROM version WHERE node = ? AND detail <> x'' ORDER BY time, device",
+        (node,),
+    ).fetchall()
+    gone = let_go([time >> COUNTER_BITS for time, _ in rows], now_ms, rules)
+    connection.executemany(
+        "UPDATE version SET detail = x'' WHERE node = ? AND time = ? AND device = ?",
+        [(node, *rows[n]) for n in gone],
+    )
+    return len(gone)
+
+
+def _day(time_ms: int) -> tuple[int, ...]:
+    at = datetime.fromtimestamp(min(max(time_ms, 0), 253_402_214_400_000) / 1000, UTC)
+    return at.year, at.month, at.day
+
+
+def _month(time_ms: int) -> tuple[int, ...]:
+    return _day(time_ms)[:2]
