@@ -54,6 +54,7 @@ from cozysync_conflict.queries import (
     winner,
 )
 from cozysync_conflict.records import (
+    CONFLICT_OF,
     DECISION,
     POLICY,
     Outcome,
@@ -64,7 +65,6 @@ from cozysync_conflict.records import (
     records_of,
 )
 from cozysync_conflict.resolve import (
-    CONFLICT_OF,
     LATER,
     Contested,
     Label,

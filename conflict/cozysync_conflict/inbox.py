@@ -12,8 +12,8 @@ from cozysync_conflict.clock import Dot
 from cozysync_conflict.lineage import Lineage
 from cozysync_conflict.operations import Action, Content, Delete, NodeId, SetAttribute, Write
 from cozysync_conflict.queries import attribute, winner
-from cozysync_conflict.records import DECISION, Outcome, Record, records_of
-from cozysync_conflict.resolve import CONFLICT_OF, Label, copy_id, kept_beside
+from cozysync_conflict.records import CONFLICT_OF, DECISION, Outcome, Record, records_of
+from cozysync_conflict.resolve import Label, copy_id, kept_beside
 from cozysync_conflict.store import Head, Node, Store, Version
 
 _NO_DOT = Dot(b"", 0)  # filled in by the author, who gives out the dots

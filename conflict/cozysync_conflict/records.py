@@ -22,6 +22,9 @@ DECISION = "decided/"
 POLICY = "conflicts"
 """The attribute of a top-level directory that says how its conflicts are kept (`Policy`)."""
 
+CONFLICT_OF = "conflict_of"
+"""The attribute of a conflict copy that names the node it was a version of."""
+
 _ID_BYTES = 8
 _COUNTER_BYTES = 8
 _DEVICE_BYTES = 16
@@ -67,7 +70,7 @@ class Record:
 
 def is_about_conflicts(key: str) -> bool:
     """Whether an attribute tells of conflicts, and not of the file."""
-    return key.startswith((RECORD, DECISION))
+    return key == CONFLICT_OF or key.startswith((RECORD, DECISION))
 
 
 def bears_record(node: Node) -> bool:

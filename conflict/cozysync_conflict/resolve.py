@@ -28,6 +28,7 @@ from cozysync_conflict.operations import (
 )
 from cozysync_conflict.queries import shown_children
 from cozysync_conflict.records import (
+    CONFLICT_OF,
     POLICY,
     Outcome,
     Policy,
@@ -36,9 +37,6 @@ from cozysync_conflict.records import (
     record_of_versions,
 )
 from cozysync_conflict.store import Head, Node, Store, Version
-
-CONFLICT_OF = "conflict_of"
-"""The attribute of a conflict copy that names the node it was a version of."""
 
 Label = Callable[[bytes, int], bytes]
 """What a conflict copy's name says of (device, hybrid time)."""
@@ -119,7 +117,7 @@ def kept_beside(
     attributes = [
         SetAttribute(copy, key, value)
         for key, (_, value) in sorted(node.attributes.items())
-        if key != CONFLICT_OF and not is_about_conflicts(key)
+        if not is_about_conflicts(key)
     ]
     return [
         Create(copy, node.parent, name),

@@ -42,7 +42,7 @@ class Client:
             return False
         return True
 
-    def get(self, path: str, **params: str | int) -> Any:
+    def get(self, path: str, /, **params: str | int) -> Any:
         """The answer to a question; raises `NotRunning` or `DaemonError`."""
         return self._ask("GET", path, params=params)
 

@@ -21,6 +21,13 @@ app = typer.Typer(help="What was changed apart and waits for a decision.")
 
 Id = Annotated[str, typer.Argument(help="The conflict's id, or how it begins.")]
 
+
+class NotOne(CozyError):
+    """An id that is nobody's, or several's."""
+
+    exit_code = ExitCode.USAGE
+
+
 _ID_SHOWN = 8
 _OUTCOMES = {
     "merged": "merged by itself",
@@ -155,7 +162,7 @@ def _find(client: Client, id: str) -> dict[str, Any]:
     found = [each for each in everything if each["id"].startswith(id)]
     if len(found) != 1:
         how = "There is no conflict" if not found else "There are several conflicts"
-        raise typer.BadParameter(f"{how} {id}; see cozysync conflicts list --all")
+        raise NotOne(f"{how} {id}.", "cozysync conflicts list --all shows them with their ids.")
     return found[0]  # type: ignore[no-any-return]
 
 
@@ -187,8 +194,8 @@ def _sum_up(found: list[dict[str, Any]], waiting: list[dict[str, Any]], all: boo
         typer.echo("Nothing waits for you.")
     merged = sum(each["state"] == "merged" for each in found)
     if merged and not all:
-        word = "file was" if merged == 1 else "files were"
-        typer.echo(f"{merged} {word} merged by itself: cozysync conflicts list --all")
+        word = "file was merged by itself" if merged == 1 else "files were merged by themselves"
+        typer.echo(f"{merged} {word}: cozysync conflicts list --all")
 
 
 def _compare(console: Console, client: Client, found: dict[str, Any], old: int, new: int) -> None:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 def size(amount: float) -> str:
     """Bytes in the unit that reads best."""
+    if amount == 1:
+        return "1 byte"
     for unit in ("bytes", "kB", "MB", "GB"):
         if amount < 1000:
             return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"

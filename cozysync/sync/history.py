@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cozysync.replica import Event, FolderRow
+from cozysync.replica import Deed, Event, FolderRow
 from cozysync.sync.conflict_names import seconds
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.paths import Paths
+from cozysync.sync.wanted import EXECUTABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,13 @@ def read_history(ledger: Ledger, path: Path | None, limit: int) -> Sequence[LogL
         if wanted is not None and there != wanted and not there.startswith(wanted + "/"):
             continue
         who = names.get(event.stamp.device, "?")  # type: ignore[call-overload]
-        lines.append(LogLine(seconds(event.stamp.time), who, str(event.deed), there))
+        lines.append(LogLine(seconds(event.stamp.time), who, _word(event), there))
     return lines
+
+
+def _word(event: Event) -> str:
+    about_mode = event.name is None or event.name.startswith(EXECUTABLE.encode())
+    return "set" if event.deed is Deed.MODE and not about_mode else str(event.deed)
 
 
 def _in_vault(folders: Sequence[FolderRow], path: Path) -> str:

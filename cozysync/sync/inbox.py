@@ -206,13 +206,15 @@ def _view(case: Case, names: dict[DeviceId, str], paths: Paths) -> ConflictView:
     versions = []
     for n, side in enumerate(case.sides):
         recipe = decode_recipe(side.content.detail) if side.content.detail else None
-        stamp = side.version.stamp
+        stamp, written = side.version.stamp, seconds(side.version.stamp.time)
+        if recipe is not None:  # made offline, it was written before it could be sent
+            written = min(written, recipe.mtime_ns / 1e9)
         at_name = n == last and case.record.outcome is not Outcome.MERGED
         versions.append(
             {
                 "number": n + 1,
                 "device": names.get(DeviceId(stamp.device), stamp.device.hex()[:8]),
-                "time": seconds(stamp.time),
+                "time": written,
                 "bytes": recipe.size if recipe is not None else None,
                 "copy": paths.here(side.copy) if side.copy is not None else None,
                 "current": at_name and not case.edited and case.decision is None,

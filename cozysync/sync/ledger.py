@@ -110,6 +110,7 @@ class Ledger:
             authored, self._authored = self._authored, False
         if authored:
             self.outgoing.set()
+        self.merges.tell()
         if touched:
             for listener in self.listeners:
                 listener(touched)

@@ -33,6 +33,7 @@ class Merges:
         self._keys = keys
         self._answers: dict[Question, Content | None] = {}
         self._waiting: dict[NodeId, Contested] = {}
+        self._has_news = False
         self.asked = Signal()
 
     def __call__(self, contested: Contested) -> Content | Later | None:
@@ -42,9 +43,15 @@ class Merges:
                 return None
             if self._found_at_once(contested) is LATER:
                 self._waiting[contested.node] = contested
-                self.asked.set()
+                self._has_news = True
                 return LATER
         return self._answers[question]
+
+    def tell(self) -> None:
+        """Wake whoever waits for `asked`; on the event loop, when the asking is committed."""
+        if self._has_news:
+            self._has_news = False
+            self.asked.set()
 
     def forget(self, nodes: Iterable[NodeId]) -> None:
         """Nodes that the resolver is about to look at again: it asks anew if it still has to."""

@@ -190,7 +190,9 @@ class _Restoring:
             return
         known = self._tree.get(node)
         heads = tuple(sorted(head.dot for head in known.heads)) if known is not None else ()
-        self._deeds.actions += [Write(node, content, heads), Move(node, *place)]
+        self._deeds.actions.append(Write(node, content, heads))  # which gives it life again
+        if known is None or (known.parent, known.name) != place:
+            self._deeds.actions.append(Move(node, *place))
         self._tell("bring back", node, place)
 
     def _put(self, place: tuple[NodeId, bytes], node: NodeId, content: Content) -> None:

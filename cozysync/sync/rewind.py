@@ -118,7 +118,9 @@ class _Rewinding:
             if before is None:
                 return
             heads = tuple(sorted(head.dot for head in node.heads))
-            self._deeds.actions += [Write(node.id, before.content, heads), Move(node.id, *place)]
+            self._deeds.actions.append(Write(node.id, before.content, heads))
+            if (node.parent, node.name) != place:
+                self._deeds.actions.append(Move(node.id, *place))
         self._tell("bring back", node)
 
     def _placed(self, node: Node, events: list[Event]) -> None:

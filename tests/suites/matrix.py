@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-TEXT = "".join(f"line {n}\n" for n in range(1, 26))
+# Longer than what travels inside an entry: the merge has to be fetched for.
+TEXT = "".join(f"{'.' * 60} line {n}\n" for n in range(1, 26))
 CARD = "BEGIN:VCARD\nVERSION:4.0\nFN:Ann\nTEL:1\nEMAIL:ann@example.org\nEND:VCARD\n"
 EVENT = (
     "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\nDTSTAMP:20240101T000000Z\n"
