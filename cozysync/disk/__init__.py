@@ -1,5 +1,6 @@
 """A folder on a real disk: its marker, index and ignore rules, scanning and placing."""
 
+from cozysync.disk.ground import ClosableDisk, Ground, RealGround, Watch
 from cozysync.disk.ignore import (
     BUILT_IN,
     IGNORE_FILE,
@@ -69,11 +70,13 @@ __all__ = [
     "TRASH",
     "Appeared",
     "Changed",
+    "ClosableDisk",
     "Disk",
     "DiskIndex",
     "Entry",
     "Findings",
     "FolderError",
+    "Ground",
     "Ignore",
     "IndexRow",
     "Intent",
@@ -81,10 +84,12 @@ __all__ = [
     "Moved",
     "Placer",
     "PosixDisk",
+    "RealGround",
     "RootState",
     "Stat",
     "Unscannable",
     "Vanished",
+    "Watch",
     "Watcher",
     "check_root",
     "empty_trash",

@@ -24,7 +24,7 @@ from cozysync.sync.past import Past
 from cozysync.sync.paths import Paths
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
-from cozysync.sync.remote import Refused
+from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.status import (
@@ -64,7 +64,9 @@ class Settled:
 class Engine:
     """One device at work. Everything but `run` may be called once `run` has started."""
 
-    def __init__(self, home: Home, *, config: EngineConfig, seams: Seams) -> None:
+    def __init__(
+        self, home: Home, *, config: EngineConfig, seams: Seams, remote: Remote | None = None
+    ) -> None:
         self._home = home
         self._config = config
         self._seams = seams
@@ -80,7 +82,7 @@ class Engine:
         self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
         self.link = Link(seams)
         self._root_wrapping = secrets.root_wrapping
-        self.remote = HttpRemote(
+        self.remote = remote or HttpRemote(
             config.server or "",
             secrets.vault.vault,
             secrets.device.id,

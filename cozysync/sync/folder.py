@@ -15,13 +15,9 @@ from cozysync.disk import (
     DiskIndex,
     Findings,
     Ignore,
-    PosixDisk,
     RootState,
     Unscannable,
-    Watcher,
-    check_root,
     empty_trash,
-    prepare_root,
     scan,
 )
 from cozysync.replica import FolderRow
@@ -73,14 +69,14 @@ class FolderSync:
         self._config = config
         self._seams = seams
         self._marker = self._remembered_marker()
-        self._disk = PosixDisk(row.path)
+        self._disk = seams.ground.disk(row.path)
         self._index = DiskIndex(ledger.replica.database.connection, node)
         self._tree = FolderTree(ledger.replica.tree, node, ledger.merges.is_waiting)
         self._observer = Observer(ledger, self._index)
         self._uploader = Uploader(ledger, link, remote, seams, config.uploads)
         downloader = Downloader(ledger, link, remote, seams, config.downloads)
         self._placing = Placing(self._disk, self._index, ledger, downloader, seams)
-        self._watcher = Watcher(row.path)
+        self._watcher = seams.ground.watch(row.path)
         self._guard = Guard(config.mass_delete_share)
         self._wake = Signal()
         self._dirty: set[bytes] = set()
@@ -210,7 +206,7 @@ class FolderSync:
 
     async def _there_and_back(self) -> Blocked | None:
         """Disk to vault and vault to disk; what stands in the way of the whole folder, if any."""
-        state = check_root(self.row.path, self._marker)
+        state = self._seams.ground.check(self.row.path, self._marker)
         if state is not RootState.OK:
             return Blocked(str(self.row.path), *_ROOT_TROUBLE[state])
         held = await self._observe()
@@ -236,6 +232,8 @@ class FolderSync:
         vanishing = sum(1 + len(gone.rows) for gone in findings.vanished)
         self._held = held = self._guard.holds(vanishing, known)
         jobs = await self._ledger.do(partial(self._observer.structure, findings, deleting=not held))
+        self._touched |= self._observer.unplaced
+        self._observer.unplaced = set()
         unread = await self._send(jobs)
         again = self._unread.keys() if directories is None else {job.path for job in jobs}
         kept = {path: each for path, each in self._unread.items() if path not in again}
@@ -308,7 +306,7 @@ class FolderSync:
         known = settings.get(key)
         if known is not None:
             return known.decode()
-        marker = prepare_root(self.row.path)
+        marker = self._seams.ground.prepare(self.row.path)
         settings.set(key, marker.encode())
         return marker
 

@@ -42,12 +42,16 @@ class Job:
 
 
 class Observer:
-    """Turns one folder's findings into operations."""
+    """Turns one folder's findings into operations.
+
+    `unplaced` gathers nodes that are not on the disk as the vault has them: to be planned again.
+    """
 
     def __init__(self, ledger: Ledger, index: DiskIndex) -> None:
         self._ledger = ledger
         self._tree = ledger.replica.tree
         self._index = index
+        self.unplaced: set[NodeId] = set()
 
     def structure(self, findings: Findings, *, deleting: bool) -> list[Job]:
         """Author what needs no content, and return what does. Work of `Ledger.do`."""
@@ -85,12 +89,41 @@ class Observer:
     def _vanished(self, findings: Findings) -> None:
         actions: list[Action] = []
         for gone in findings.vanished:
-            nodes = [(row.node, row.parent) for row in (gone.root, *gone.rows)]
+            rows = (gone.root, *gone.rows)
+            nodes = [(row.node, row.parent) for row in self._seen(rows)]
             if any(self._is_shown(node) for node, _ in nodes):
-                actions.append(Delete(_NO_DOT, gone.root.node, tuple(nodes)))
-            self._index.remove([node for node, _ in nodes])
+                actions.append(Delete(_NO_DOT, nodes[0][0], tuple(nodes)))
+            self._index.remove([row.node for row in rows])
         if actions:
             self._ledger.author(actions)
+
+    def _seen(self, rows: Sequence[IndexRow]) -> list[IndexRow]:
+        """Those that stood on the disk as the vault has them.
+
+        Who deletes a file has not seen an edit of it that has only just arrived, or that came
+        while the daemon was not running. Such a node is left out of the deletion, and placed
+        again; so is all that a directory held which has moved elsewhere meanwhile.
+        """
+        moved: set[NodeId] = set()
+        seen: list[IndexRow] = []
+        for row in rows:
+            if row.parent in moved or not self._stands(row):
+                self.unplaced.add(row.node)
+                if row.kind is Kind.DIRECTORY:
+                    moved.add(row.node)
+            else:
+                seen.append(row)
+        return seen
+
+    def _stands(self, row: IndexRow) -> bool:
+        known = self._tree.get(row.node)
+        if known is None or not known.shown:
+            return True  # deleted by others, too
+        if (known.parent, known.name) != (row.parent, row.name):
+            return False
+        return row.kind is Kind.DIRECTORY or all(
+            head.content.digest == row.digest for head in known.heads
+        )
 
     def _directories(self, findings: Findings, nodes: dict[int, NodeId]) -> None:
         for each in findings.appeared:
@@ -112,6 +145,8 @@ class Observer:
             known = self._tree.get(each.row.node)
             if known is None or (known.parent, known.name) != (parent, each.name):
                 actions.append(Move(each.row.node, parent, each.name))
+            if each.row.kind is Kind.DIRECTORY and known is not None and not known.shown:
+                actions += self._revived(each.row, parent, each.name)
             racy = each.row.racy
             row = each.row._replace(parent=parent, name=each.name)
             rows.append(row.with_stat(each.stat, racy=racy))
@@ -119,6 +154,22 @@ class Observer:
         self._index.put(rows)
         if actions:
             self._ledger.author(actions)
+
+    def _revived(self, row: IndexRow, parent: NodeId, name: bytes) -> list[Action]:
+        """What a directory held that others deleted while it was moved here: it lives whole."""
+        actions: list[Action] = [Create(row.node, parent, name)]
+        queue = [row.node]
+        while queue:
+            for child in self._index.children(queue.pop(0)):
+                if child.kind is Kind.DIRECTORY:
+                    actions.append(Create(child.node, child.parent, child.name))
+                    queue.append(child.node)
+                    continue
+                for version in self._tree.versions(child.node):
+                    if version.content.digest == child.digest and version.content.detail:
+                        actions.append(Write(child.node, version.content, child.heads))
+                        break
+        return actions
 
     def _jobs(self, findings: Findings, nodes: dict[int, NodeId]) -> Iterable[Job]:
         for change in findings.changed:

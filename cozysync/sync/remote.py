@@ -87,3 +87,6 @@ class Remote(Protocol):
 
     async def close_mailbox(self, box: int) -> None:
         """Throw a mailbox away."""
+
+    async def close(self) -> None:
+        """Let go of the line."""

@@ -1,7 +1,7 @@
-"""What the engine is handed from outside: clock, entropy and the offload to threads.
+"""What the engine is handed from outside: clock, entropy, disks and the offload to threads.
 
-Nothing else reaches around them, so a simulator that replaces these (and the disk and the
-remote) owns everything that could differ between two runs.
+Nothing else reaches around them, so a simulator that replaces these (and the remote) owns
+everything that could differ between two runs.
 """
 
 import os
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import trio
+
+from cozysync.disk import Ground, RealGround
 
 T = TypeVar("T")
 
@@ -33,6 +35,7 @@ class Seams:
     now_ns: Callable[[], int]
     entropy: Callable[[int], bytes]
     offload: Offload
+    ground: Ground
 
     def now_ms(self) -> int:
         """Wall-clock time in milliseconds since 1970."""
@@ -46,4 +49,4 @@ async def _to_thread(work: Callable[[], T], /) -> T:
 
 def real_seams() -> Seams:
     """The seams of a device that lives on a real machine."""
-    return Seams(now_ns=time.time_ns, entropy=os.urandom, offload=_to_thread)
+    return Seams(now_ns=time.time_ns, entropy=os.urandom, offload=_to_thread, ground=RealGround())

@@ -1,0 +1,1 @@
+"""Whole engines over fakes: a disk and a server in memory."""

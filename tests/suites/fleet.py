@@ -1,0 +1,154 @@
+"""Whole engines over a disk and a server in memory, one vault, driven by a test."""
+
+import os
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import lru_cache
+
+import trio
+
+from cozysync.replica import FolderRow
+from cozysync.sync.config import EngineConfig
+from cozysync.sync.engine import Engine
+from cozysync.sync.home import Home
+from cozysync.sync.replica import open_replica
+from cozysync.sync.seams import real_seams
+from cozysync.vault import (
+    DeviceKeys,
+    RootKeys,
+    Secrets,
+    add_device,
+    create_vault,
+    new_phrase,
+    save_secrets,
+)
+from cozysync_protocol import encode_control, encode_entry
+from tests.suites.memory_ground import MemoryGround, MemoryHands
+from tests.suites.memory_server import MemoryRemote, MemoryServer
+
+
+class Days:
+    """A wall clock that a test sets forward; between that it goes on by itself."""
+
+    def __init__(self):
+        self.ahead_ns = 0
+
+    def __call__(self):
+        return time.time_ns() + self.ahead_ns
+
+    def pass_hours(self, hours):
+        self.ahead_ns += int(hours * 3600 * 1e9)
+
+
+class Member:
+    """One device of the fleet: `engine`, `hands` in its folder, `remote` to unplug."""
+
+    def __init__(self, name, home, server, now, frames_at_once, nursery):
+        self.name = name
+        self.folder = home.root.parent / f"{name}-work"
+        self._home = home
+        self._now = now
+        self._nursery = nursery
+        self._ground = MemoryGround(now)
+        self.hands = MemoryHands(self._ground.only, now)
+        self.remote = MemoryRemote(server, frames_at_once)
+        self.engine = None
+        self._scope = None
+
+    async def start(self):
+        """As the daemon starts: with whatever happened in the folder meanwhile."""
+        seams = replace(real_seams(), now_ns=self._now, entropy=os.urandom, ground=self._ground)
+        config = EngineConfig(device=self.name, server=self.remote.url)
+        self.engine = Engine(self._home, config=config, seams=seams, remote=self.remote)
+        self.engine.replica.database.connection.execute("PRAGMA synchronous=OFF")
+        await self._nursery.start(self._run)
+
+    async def _run(self, task_status):
+        with trio.CancelScope() as self._scope:
+            await self.engine.run(task_status=task_status)
+        self._stopped.set()
+
+    async def stop(self):
+        self._stopped = trio.Event()
+        self._scope.cancel()
+        await self._stopped.wait()
+
+    async def look(self):
+        """See what is on the disk, without any server."""
+        for folder, _ in self.engine._folders.values():
+            with trio.move_on_after(1):  # contents wait for the line
+                await folder.look()
+
+    async def settle(self):
+        outcome = await self.engine.settle()
+        assert outcome.in_sync, (self.name, outcome.reasons)
+
+
+class Fleet:
+    """The members and their server."""
+
+    def __init__(self, members, server, now):
+        self.members, self.server, self.now = members, server, now
+
+    async def settle(self, *some):
+        """Let everybody have everything; returns the one tree that all of them show."""
+        members = some or self.members
+        while True:
+            before = self.server.state.position
+            for member in members:
+                await member.settle()
+            if self.server.state.position == before:
+                break
+        trees = [member.hands.texts() for member in members]
+        assert all(tree == trees[0] for tree in trees)
+        return trees[0]
+
+
+@lru_cache(maxsize=1)
+def _keys(count):
+    devices = [DeviceKeys.generate() for _ in range(count)]
+    return devices, create_vault(RootKeys.from_phrase(new_phrase()), devices[0], "ann")
+
+
+@asynccontextmanager
+async def fleet(root, *names, frames_at_once=1 << 30):
+    """A running fleet: device by device, an engine over a database in `root`."""
+    now = Days()
+    devices, created = _keys(3)
+    server = MemoryServer(created.keys.vault)
+    server.append(encode_entry(created.entry))
+    async with trio.open_nursery() as nursery:
+        members = []
+        for name, device in zip(names, devices, strict=False):
+            home = Home.at(root / name)
+            home.prepare()
+            save_secrets(home.secrets_file, Secrets(device, created.keys))
+            replica = open_replica(home.database)
+            if not members:
+                replica.outbox.add(created.entry.header.sequence, encode_entry(created.entry))
+                replica.outbox.acknowledge(created.entry.header.sequence, 1)
+            replica.folders.put(FolderRow(root / f"{name}-work", "work"))
+            replica.close()
+            members.append(Member(name, home, server, now, frames_at_once, nursery))
+        first, *others = members
+        await first.start()
+        await first.settle()
+        for member, device in zip(others, devices[1:], strict=False):
+            await _enrol(first.engine, device, member.name)
+        for member in others:
+            await member.start()
+        try:
+            yield Fleet(members, server, now)
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+async def _enrol(engine, device, name):
+    def work():
+        control = add_device(engine.ledger.keys, device.public, name)
+        with engine.replica.database.transaction():
+            engine.ledger.write_control(encode_control(control))
+
+    await engine.ledger.do(work)
+    await engine.settle()
