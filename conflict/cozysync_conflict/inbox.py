@@ -106,9 +106,14 @@ def _side(store: Store, node: Node, version: Version, hash: Callable[[bytes], by
 
 
 def _is_what_was_left(current: Head, versions: Iterable[Version], sides: Sequence[Side]) -> bool:
+    """Whether the file holds one of the versions that met, or what they were merged to."""
     met = {side.version.content.digest for side in sides}
-    leaves = {leaf.content.digest for leaf in Lineage(versions).leaves([current])}
-    return bool(leaves) and leaves <= met
+    known = list(versions)
+    lineage = Lineage(known)
+    same = [version for version in known if version.content.digest == current.content.digest]
+    return current.content.digest in met or any(
+        {leaf.content.digest for leaf in lineage.leaves([version])} <= met for version in same
+    )
 
 
 # --- decisions -----------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Lineage:
             return different
         return sorted(self._unseen(different), key=self._rank)
 
-    def leaves(self, heads: Iterable[Head]) -> list[Version]:
+    def leaves(self, heads: Iterable[Head | Version]) -> list[Version]:
         """The versions that people wrote and that these heads stand for, in order of stamps."""
         found: dict[bytes, Version] = {}
         for head in heads:
@@ -65,7 +65,8 @@ class Lineage:
         if not shared:
             return Ancestry(None, known=True)
         base = max(shared, key=lambda each: each.stamp)
-        behind = self._past(base.dot) | {base.content.digest}
+        twins = [each for each in shared if each.content.digest == base.content.digest]
+        behind = {base.content.digest}.union(*(self._past(each.dot) for each in twins))
         return Ancestry(base.content, known=common <= behind and bool(base.content.detail))
 
     def is_resolved(self, dot: Dot) -> bool:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from cozysync_conflict.clock import Dot
 from cozysync_conflict.operations import NodeId, SetAttribute
-from cozysync_conflict.store import Node, Version
+from cozysync_conflict.store import Head, Node, Version
 
 RECORD = "conflict/"
 """What the keys of records begin with; the record's id follows."""
@@ -91,11 +91,14 @@ def records_of(node: Node) -> list[Record]:
 
 
 def record_of_versions(
-    node: NodeId, outcome: Outcome, leaves: Sequence[Version], hash: Callable[[bytes], bytes]
+    node: NodeId,
+    outcome: Outcome,
+    versions: Sequence[Head | Version],
+    hash: Callable[[bytes], bytes],
 ) -> SetAttribute:
     """The operation that records that these versions met."""
-    digests = sorted(leaf.content.digest for leaf in leaves)
-    dots = [leaf.dot for leaf in leaves][:_MOST_DOTS]
+    digests = sorted(each.content.digest for each in versions)
+    dots = [each.dot for each in versions][:_MOST_DOTS]
     value = _FORM + outcome.encode() + b" " + b"".join(map(_packed, dots))
     return SetAttribute(node, _key(hash, node, *digests), value)
 

@@ -175,19 +175,16 @@ class _Contest:
         return merge(Contested(self._node.id, self._node.name, base, sides))
 
     def _kept_apart(self, standing: list[Head], leaves: list[Version]) -> list[Action]:
-        *losers, best = standing
+        origins = [_leaf_of(leaves, head) for head in standing]
         outcome = Outcome.BESIDE
         actions: list[Action] = []
         if policy_of(self._store, self._node) is Policy.INBOX:
             outcome = Outcome.INBOX
         else:
-            for loser in losers:
-                origin = next(
-                    (v for v in leaves if v.content.digest == loser.content.digest), loser
-                )
-                actions += kept_beside(self._node, origin, self._label, self._hash)
-        record = record_of_versions(self._node.id, outcome, leaves, self._hash)
-        return [*actions, self._write(best.content), record]
+            for loser in origins[:-1]:
+                actions += kept_beside(self._node, loser, self._label, self._hash)
+        record = record_of_versions(self._node.id, outcome, origins, self._hash)
+        return [*actions, self._write(standing[-1].content), record]
 
     def _write(self, content: Content) -> Action:
         everything = tuple(sorted(head.dot for head in self._node.heads))

@@ -40,6 +40,8 @@ def when(words: str, now: datetime | None = None) -> float:
 def _day_and_clock(plain: str, now: datetime) -> datetime | None:
     day, _, clock = plain.partition(" ")
     days = {"today": 0, "yesterday": 1}
+    if not plain:
+        return None
     if day not in days:
         day, clock = "today", plain
     start = (now - timedelta(days=days[day])).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -75,10 +75,13 @@ class Member:
         await self._stopped.wait()
 
     async def look(self):
-        """See what is on the disk, without any server."""
+        """See what is on the disk without a server: up to contents that wait for the line."""
         for folder, _ in self.engine._folders.values():
-            with trio.move_on_after(1):  # contents wait for the line
-                await folder.look()
+            with trio.move_on_after(2) as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_until_sending, folder, scope)
+                    await folder.look()
+                    scope.cancel()
 
     async def settle(self):
         outcome = await self.engine.settle()
@@ -142,6 +145,12 @@ async def fleet(root, *names, frames_at_once=1 << 30):
             yield Fleet(members, server, now)
         finally:
             nursery.cancel_scope.cancel()
+
+
+async def _until_sending(folder, scope):
+    while not folder.status().to_send.files:  # noqa: ASYNC110
+        await trio.sleep(0.01)
+    scope.cancel()
 
 
 async def _enrol(engine, device, name):

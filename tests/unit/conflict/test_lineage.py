@@ -132,3 +132,24 @@ def test_a_move_and_two_edits_meet_in_one_file_at_its_new_place():
     sync(ann, bob)
     expected = with_line(9, "nine", with_line(1, "one"))
     assert ann.tree() == bob.tree() == {"w": None, "w/g.txt": expected}
+
+
+def test_a_merge_that_two_made_from_different_steps_is_one_ancestor():
+    """Ann and bob merge step by step, eve all at once; then two of them write on."""
+    ann, bob, eve = devices("ann", "bob", "eve")
+    ann.write("w/f.txt", with_line(1, "one"))
+    eve.write("w/f.txt", with_line(5, "five"))
+    first_of_eve = list(eve.authored)
+    ann.receive(first_of_eve)
+    eve.write("w/f.txt", with_line(9, "nine", with_line(5, "five")))
+    edit_of_ann = 3  # after the directory and the file
+    eve.receive(ann.authored[:edit_of_ann])
+    ann.receive(eve.authored)
+    sync(ann, bob, eve)
+    ann.write("w/f.txt", ann.tree()["w/f.txt"].replace("2\n", "two\n"))
+    eve.write("w/f.txt", eve.tree()["w/f.txt"].replace("7\n", "seven\n"))
+    sync(ann, bob, eve)
+    shown = ann.tree()
+    assert shown == bob.tree() == eve.tree()
+    assert len(shown) == 2
+    assert all(word in shown["w/f.txt"] for word in ("one", "five", "nine", "two", "seven"))

@@ -256,6 +256,14 @@ def test_a_log_that_was_cut_off_merges_as_text_or_not_at_all():
     assert merge(b"x.log", LOG, [b"fresh\n", other]) is None
 
 
+def test_a_log_that_was_merged_before_grows_on():
+    laptop = LOG + b"l1\n"
+    merged = LOG + b"a1\nl1\n"
+    merged_on, laptop_on = merged + b"a2\n", laptop + b"l2\n"
+    found = merge(b"x.log", laptop, [merged_on, laptop_on])
+    assert found == LOG + b"a1\nl1\na2\nl2\n"
+
+
 def test_shell_histories_grow_on_both_sides():
     base = b"ls\n"
     assert merge(b".bash_history", base, [base + b"cd\n", base + b"ls\n"]) == b"ls\ncd\nls\n"
