@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cozysync.disk.index import DiskIndex, IndexRow
 from cozysync.disk.posix import Disk
-from cozysync_conflict import NodeId
+from cozysync_conflict import Kind, NodeId
 
 JOURNAL_MIGRATION = """
     CREATE TABLE placing (
@@ -87,4 +87,6 @@ def _see_placed(row: IndexRow, disk: Disk, index: DiskIndex) -> None:
     stat = disk.lstat(above + b"/" + row.name if above else row.name)
     if stat is not None and stat.kind is row.kind and row.inode in (0, stat.inode):
         index.remove([row.node])
-        index.put([row._replace(inode=stat.inode, racy=True)])
+        # A directory is known by its inode alone; there is nothing in it to read again.
+        racy = row.kind is not Kind.DIRECTORY
+        index.put([row._replace(inode=stat.inode, racy=racy)])

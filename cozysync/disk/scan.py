@@ -181,7 +181,8 @@ class _Scan:
             return
         for name, stat in entries:
             row = rows.pop(name, None)
-            if row is not None and row.fits(stat) and not row.racy:
+            racy = row is not None and row.racy and stat.kind is not Kind.DIRECTORY
+            if row is not None and row.fits(stat) and not racy:
                 if stat.kind is Kind.DIRECTORY and self._everything:
                     self._queue.append((path + b"/" + name if path else name, row.node))
                 elif stat.executable != row.executable:

@@ -179,7 +179,12 @@ class Placing:
         new = self._path(wanted)
         if row is None or old is None or new is None:
             return False
-        stat = self.placer.move(old, new, row)
+        try:
+            stat = self.placer.move(old, new, row)
+        except (FileNotFoundError, NotADirectoryError):
+            # The directory that it goes to has itself been moved away just now.
+            self.unseen |= _all_above(new)
+            return False
         if stat is None:
             self.unseen |= {_above(old), _above(new)}
             return False
@@ -378,6 +383,11 @@ def _with_content(row: IndexRow, wanted: Wanted) -> IndexRow:
 def _is_safe(name: bytes) -> bool:
     """Whether another device's name can be a name here, and leads nowhere else."""
     return name not in (b"", b".", b"..") and not set(name) & {0, ord("/"), ord(os.sep)}
+
+
+def _all_above(path: bytes) -> set[bytes]:
+    parts = path.split(b"/")
+    return {b"/".join(parts[:depth]) for depth in range(len(parts))}
 
 
 def _above(path: bytes) -> bytes:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from cozysync.disk import JOURNAL_MIGRATION, Findings, Intent, Journal, new_row
+from cozysync.disk import (
+    JOURNAL_MIGRATION,
+    Findings,
+    Ignore,
+    IndexRow,
+    Intent,
+    Journal,
+    new_row,
+    scan,
+)
 from cozysync_conflict import Kind, NodeId
 from tests.unit.disk.test_scan import ROOT, Folder
 
@@ -126,3 +135,13 @@ def test_what_was_recovered_is_forgotten(desk):
     (desk.path / "a").unlink()
     desk.recover()
     assert desk.folder.index.row(row.node) == row
+
+
+def test_a_directory_that_was_placed_before_a_kill_is_no_change(desk):
+    """It has no content to be read again, so it would stay dirty for ever."""
+    desk.begin(Intent(IndexRow(MADE, ROOT, b"made", 0, 0, 0, 0, False)))
+    (desk.path / "made").mkdir()
+    desk.recover()
+    assert desk.folder.index.row(MADE) is not None
+    disk, index = desk.folder.disk, desk.folder.index
+    assert scan(disk, index, Ignore.load(disk), None).changed == []
