@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import report
+from bench import merging, report
 from bench.contestants.base import Contestant
 from bench.contestants.commands import Borg, Copy, Rclone, Restic, Rsync, Unison
 from bench.contestants.ours import Cozysync
@@ -139,11 +139,32 @@ def _by_step(results: list[Result], shown: Callable[[Result, str], str]) -> str:
     return report.table(["", *STEPS], rows)
 
 
+def merged(work: Path, options: argparse.Namespace) -> Answer:
+    """Rates of bringing together what was changed apart, and growth."""
+    if options.quick:
+        found = merging.measure(files=5_000, own=500, others=5_000, largest=10_000, runs=1)
+    else:
+        found = merging.measure(
+            files=100_000, own=10_000, others=100_000, largest=1_000_000, runs=options.runs
+        )
+    text = f"{merging.report(found)}\n{_machine_line(options.runs)}"
+    data = {"machine": Machine.here().to_json(), "quick": options.quick, **found}
+
+    def draw(path: Path) -> bool:
+        sizes = list(found["growth"])
+        rows = [found["growth"][size] for size in sizes]
+        series = {"most memory, MiB": [row["peak_mib"] for row in rows]}
+        return report.bars(path, "Memory while a tree is built", "MiB", sizes, series)
+
+    return Answer(data, text, draw)
+
+
 ALL = {
     question.name: question
     for question in (
         Question(
             "replication", "W1 to W7: from A to B, beside the tools that people use", replication
         ),
+        Question("merging", "the replicated tree's rates beside loro's, and its growth", merged),
     )
 }

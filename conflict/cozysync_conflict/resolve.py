@@ -87,13 +87,14 @@ def resolve(
     """
     actions: list[Action] = []
     places: dict[tuple[NodeId, bytes], None] = {}
+    policies = _Policies(store)
     for each in sorted(touched):
         node = store.get(each)
         if node is None or not node.shown or node.parent is None:
             continue
         places[(node.parent, node.name)] = None
         if len({head.content.digest for head in node.heads}) > 1:
-            actions += _Contest(store, node, label, hash).settle(merge)
+            actions += _Contest(store, node, policies, label, hash).settle(merge)
     for parent, name in places:
         holders = store.named(parent, name)
         if len(holders) > 1:
@@ -127,13 +128,31 @@ def kept_beside(
     ]
 
 
-def policy_of(store: Store, node: Node) -> Policy:
-    """What the top-level directory above a node says of its conflicts."""
-    known: Node | None = node
-    while known is not None and known.parent not in (ROOT, None):
-        known = store.get(known.parent)
-    said = known.attributes.get(POLICY) if known is not None else None
-    return Policy.INBOX if said is not None and said[1] == Policy.INBOX.encode() else Policy.COPIES
+class _Policies:
+    """What the top-level directories say of conflicts, each directory looked at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[NodeId, Policy] = {}
+
+    def of(self, node: Node) -> Policy:
+        """The policy above a node."""
+        trail: list[NodeId] = []
+        found = Policy.COPIES
+        current: Node | None = node
+        while current is not None:
+            if current.id in self._known:
+                found = self._known[current.id]
+                break
+            trail.append(current.id)
+            if current.parent in (ROOT, None):
+                said = current.attributes.get(POLICY)
+                if said is not None and said[1] == Policy.INBOX.encode():
+                    found = Policy.INBOX
+                break
+            current = self._store.get(current.parent)
+        self._known.update(dict.fromkeys(trail, found))
+        return found
 
 
 # --- several contents --------------------------------------------------------------------------
@@ -143,9 +162,14 @@ class _Contest:
     """One file with heads of different contents."""
 
     def __init__(
-        self, store: Store, node: Node, label: Label, hash: Callable[[bytes], bytes]
+        self,
+        store: Store,
+        node: Node,
+        policies: _Policies,
+        label: Label,
+        hash: Callable[[bytes], bytes],
     ) -> None:
-        self._store = store
+        self._policies = policies
         self._node = node
         self._label = label
         self._hash = hash
@@ -178,7 +202,7 @@ class _Contest:
         origins = [_leaf_of(leaves, head) for head in standing]
         outcome = Outcome.BESIDE
         actions: list[Action] = []
-        if policy_of(self._store, self._node) is Policy.INBOX:
+        if self._policies.of(self._node) is Policy.INBOX:
             outcome = Outcome.INBOX
         else:
             for loser in origins[:-1]:

@@ -1,4 +1,4 @@
-"""The matrix on real daemons that were cut off from each other: the server was stopped."""
+"""The matrix on real daemons that were cut off from each other."""
 
 import time
 
@@ -14,31 +14,13 @@ BETWEEN_S = 1.0
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    """For every row and order: what the three devices show in the end."""
+def server_stopped(tmp_path_factory):
+    """For every row and order: what three devices show whose server was away meanwhile."""
     world = World(tmp_path_factory.mktemp("world"), "ann", "bob", "eve")
     try:
-        world.bind()
-        ann, bob, _ = world.devices
-        places = [f"{order}{n}" for n in range(len(ROWS)) for order in ("ab", "ba")]
-        for place in places:
-            hands = Hands(ann.folder / place)
-            for directory in ("d", "e"):
-                hands.mkdir(directory)
-            for path, text in BASE.items():
-                hands.write(path, text)
-        world.settle()
+        places = furnish(world)
         world.server.end()
-        for n, row in enumerate(ROWS):
-            row.a(Hands(ann.folder / f"ab{n}"))
-        time.sleep(BETWEEN_S)
-        for n, row in enumerate(ROWS):
-            row.b(Hands(bob.folder / f"ab{n}"))
-            row.b(Hands(bob.folder / f"ba{n}"))
-        time.sleep(BETWEEN_S)
-        for n, row in enumerate(ROWS):
-            row.a(Hands(ann.folder / f"ba{n}"))
-        time.sleep(BETWEEN_S)
+        do_the_deeds(world)
         world.server.start()
         world.settle()
         return {place: [texts(d.folder / place) for d in world.devices] for place in places}
@@ -46,9 +28,55 @@ def shown(tmp_path_factory):
         world.close()
 
 
+@pytest.fixture(scope="module")
+def daemons_stopped(tmp_path_factory):
+    """The same for two devices whose daemons were not running meanwhile."""
+    world = World(tmp_path_factory.mktemp("world"), "ann", "bob")
+    try:
+        places = furnish(world)
+        for device in world.devices:
+            device.stop()
+        do_the_deeds(world)
+        for device in world.devices:
+            device.start()
+            device.settle()
+        world.settle()
+        return {place: [texts(d.folder / place) for d in world.devices] for place in places}
+    finally:
+        world.close()
+
+
+def furnish(world):
+    world.bind()
+    places = [f"{order}{n}" for n in range(len(ROWS)) for order in ("ab", "ba")]
+    for place in places:
+        hands = Hands(world.devices[0].folder / place)
+        for directory in ("d", "e"):
+            hands.mkdir(directory)
+        for path, text in BASE.items():
+            hands.write(path, text)
+    world.settle()
+    return places
+
+
+def do_the_deeds(world):
+    ann, bob, *_ = world.devices
+    for n, row in enumerate(ROWS):
+        row.a(Hands(ann.folder / f"ab{n}"))
+    time.sleep(BETWEEN_S)
+    for n, row in enumerate(ROWS):
+        row.b(Hands(bob.folder / f"ab{n}"))
+        row.b(Hands(bob.folder / f"ba{n}"))
+    time.sleep(BETWEEN_S)
+    for n, row in enumerate(ROWS):
+        row.a(Hands(ann.folder / f"ba{n}"))
+    time.sleep(BETWEEN_S)
+
+
 @pytest.mark.parametrize("order", ["ab", "ba"])
 @pytest.mark.parametrize("n", range(len(ROWS)), ids=[row.name for row in ROWS])
-def test_both_deeds_are_brought_together(shown, n, order):
-    trees = shown[f"{order}{n}"]
-    assert trees[0] == trees[1] == trees[2]
+@pytest.mark.parametrize("apart", ["server_stopped", "daemons_stopped"])
+def test_both_deeds_are_brought_together(apart, n, order, request):
+    trees = request.getfixturevalue(apart)[f"{order}{n}"]
+    assert all(tree == trees[0] for tree in trees)
     assert ROWS[n].holds(trees[0]), trees[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cozysync_conflict import POLICY, Outcome, Policy
+from cozysync_conflict import POLICY, Content, Outcome, Policy
 from tests.suites.devices import Clock, Device, sync
 from tests.unit.conflict.test_matrix import inbox
 
@@ -112,14 +112,17 @@ def test_a_folder_may_keep_other_versions_in_the_inbox_only():
 
 
 def test_a_base_that_history_has_let_go_of_makes_unsure():
+    """Against an empty base two contacts would be joined, and what one deleted would be back."""
+    card = "BEGIN:VCARD\nVERSION:4.0\nFN:X\nTEL:1\nNOTE:2\nEND:VCARD\n"
     ann, bob = devices("ann", "bob")
+    ann.write("w/c.vcf", card)
+    sync(ann, bob)
     for device in (ann, bob):
-        versions = device.store._versions[device.find("w/f.txt")]
-        versions[0] = versions[0]._replace(
-            content=versions[0].content.__class__(versions[0].content.digest, b"")
-        )
-    ann.write("w/f.txt", with_line(1, "one"))
-    bob.write("w/f.txt", with_line(9, "nine"))
+        versions = device.store._versions[device.find("w/c.vcf")]
+        thinned = Content(versions[0].content.digest, b"")
+        versions[0] = versions[0]._replace(content=thinned)
+    ann.write("w/c.vcf", card.replace("TEL:1\n", ""))
+    bob.write("w/c.vcf", card.replace("NOTE:2", "NOTE:3"))
     sync(ann, bob)
     assert [record.outcome for record in inbox(ann)] == [Outcome.BESIDE]
 
@@ -153,3 +156,27 @@ def test_a_merge_that_two_made_from_different_steps_is_one_ancestor():
     assert shown == bob.tree() == eve.tree()
     assert len(shown) == 2
     assert all(word in shown["w/f.txt"] for word in ("one", "five", "nine", "two", "seven"))
+
+
+def test_the_latest_edit_has_the_name_even_if_the_others_were_settled_after_it():
+    ann, bob, eve = devices("ann", "bob", "eve")
+    ann.write("w/f.txt", "A")
+    bob.write("w/f.txt", "B")
+    eve.write("w/f.txt", "C")
+    sync(ann, bob)
+    sync(ann, bob, eve)
+    assert ann.tree() == bob.tree() == eve.tree()
+    assert ann.tree()["w/f.txt"] == "C"
+    assert sorted(text for text in ann.tree().values() if text) == ["A", "B", "C"]
+
+
+def test_an_edit_elsewhere_merges_with_the_one_that_was_chosen():
+    ann, bob, eve = devices("ann", "bob", "eve")
+    ann.write("w/f.txt", with_line(1, "ann's"))
+    bob.write("w/f.txt", with_line(1, "bob's"))
+    eve.write("w/f.txt", with_line(9, "eve's"))
+    sync(ann, bob)
+    sync(ann, bob, eve)
+    assert ann.tree() == bob.tree() == eve.tree()
+    assert ann.tree()["w/f.txt"] == with_line(9, "eve's", with_line(1, "bob's"))
+    assert len(ann.tree()) == 3, "the directory, the file, and ann's version"

@@ -72,3 +72,21 @@ def test_a_node_that_could_not_keep_its_name_is_recorded():
     shown, records = play(lambda a: a.move("f", "n"), lambda b: b.move("g", "n"), a_first=True)
     assert "n" in shown
     assert [(record.outcome, record.name) for record in records] == [(Outcome.RENAMED, b"n")]
+
+
+@pytest.mark.parametrize("a_first", [True, False], ids=["A first", "B first"])
+def test_of_two_nodes_of_one_name_the_first_keeps_it(a_first):
+    shown, _ = play(lambda a: a.move("f", "n"), lambda b: b.move("g", "n"), a_first=a_first)
+    assert shown["n"] == (BASE["f"] if a_first else BASE["g"])
+
+
+@pytest.mark.parametrize("a_first", [True, False], ids=["A first", "B first"])
+def test_equal_files_moved_to_one_name_are_one(a_first):
+    shown, records = play(
+        lambda a: (a.write("f", "same"), a.move("f", "n")),
+        lambda b: (b.write("g", "same"), b.move("g", "n")),
+        a_first=a_first,
+    )
+    assert shown["n"] == "same"
+    assert len(shown) == len(BASE) - 1
+    assert records == []
