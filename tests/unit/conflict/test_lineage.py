@@ -2,8 +2,18 @@
 
 import pytest
 
-from cozysync_conflict import POLICY, Content, Outcome, Policy
-from tests.suites.devices import Clock, Device, sync
+from cozysync_conflict import (
+    POLICY,
+    Content,
+    Dot,
+    Head,
+    Lineage,
+    Outcome,
+    Policy,
+    Stamp,
+    Version,
+)
+from tests.suites.devices import Clock, Device, content, sync
 from tests.unit.conflict.test_matrix import inbox
 
 TEXT = "".join(f"{n}\n" for n in range(12))
@@ -180,3 +190,46 @@ def test_an_edit_elsewhere_merges_with_the_one_that_was_chosen():
     assert ann.tree() == bob.tree() == eve.tree()
     assert ann.tree()["w/f.txt"] == with_line(9, "eve's", with_line(1, "bob's"))
     assert len(ann.tree()) == 3, "the directory, the file, and ann's version"
+
+
+# --- the graph itself -----------------------------------------------------------------------------
+
+
+def graph(*rows):
+    """Versions from «name: content < before, before»; their stamps grow from row to row."""
+    versions = {}
+    for time, row in enumerate(rows, 1):
+        name, _, rest = row.partition(": ")
+        text, _, before = rest.partition(" < ")
+        dots = tuple(versions[each].dot for each in before.split(", ") if each)
+        dot = Dot(name.encode().ljust(16), 1)
+        versions[name] = Version(dot, Stamp(time, dot.device), content(text), dots)
+    return Lineage(versions.values()), versions
+
+
+def as_head(version):
+    return Head(version.dot, version.stamp, version.content)
+
+
+def test_two_nearest_ancestors_make_unsure():
+    lineage, v = graph(
+        "o: o", "a: a < o", "b: b < o", "m: m < a, b", "n: n < a, b", "x: x < m", "y: y < n"
+    )
+    assert not lineage.ancestry([v["x"], v["y"]]).known
+    assert lineage.ancestry([v["a"], v["b"]]) == (v["o"].content, True)
+
+
+def test_the_nearest_common_ancestor_is_the_base():
+    lineage, v = graph("o: o", "a: a < o", "x: x < a", "y: y < a")
+    assert lineage.ancestry([v["x"], v["y"]]) == (v["a"].content, True)
+
+
+def test_files_made_apart_have_no_base():
+    lineage, v = graph("x: x", "y: y")
+    assert lineage.ancestry([v["x"], v["y"]]) == (None, True)
+
+
+def test_two_that_had_seen_each_others_content_both_stand():
+    lineage, v = graph("o: o", "a: one < o", "b: two < o", "x: two < a", "y: one < b")
+    heads = [as_head(v["x"]), as_head(v["y"])]
+    assert lineage.standing(heads) == heads
