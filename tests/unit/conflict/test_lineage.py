@@ -233,3 +233,13 @@ def test_two_that_had_seen_each_others_content_both_stand():
     lineage, v = graph("o: o", "a: one < o", "b: two < o", "x: two < a", "y: one < b")
     heads = [as_head(v["x"]), as_head(v["y"])]
     assert lineage.standing(heads) == heads
+
+
+def test_two_conflicts_of_one_file_are_two_records():
+    ann, bob = devices("ann", "bob")
+    for one, other in (("A", "B"), ("C", "D")):
+        ann.write("w/f.txt", one)
+        bob.write("w/f.txt", other)
+        sync(ann, bob)
+    assert len(inbox(ann)) == 2
+    assert inbox(ann) == inbox(bob)
