@@ -239,7 +239,8 @@ def _settle_name(
         else:
             if stays:
                 actions.append(Move(node.id, parent, suffixed_name(node.name, node.id)))
-                actions.append(record_of_name(node.id, node.name, hash))
+                if CONFLICT_OF not in node.attributes:  # a copy's name is nobody's choice
+                    actions.append(record_of_name(node.id, node.name, hash))
             stays.append(node)
     return actions
 
