@@ -89,8 +89,8 @@ async def test_a_decision_looks_again_before_it_acts(office):
     found = await the_one(ann)
     bob.hands.write("f.txt", "B, and more\n")
     await office.settle()
-    with pytest.raises(LookAgain):
-        await ann.engine.inbox.decide(found.id, "1", seen=found.seen, anyway=False)
+    with pytest.raises(LookAgain, match="since you looked"):
+        await ann.engine.inbox.decide(found.id, "1", seen=found.seen, anyway=True)
     fresh = await the_one(ann)
     assert fresh.edited
     with pytest.raises(LookAgain, match="edited since"):
@@ -159,3 +159,32 @@ async def test_two_large_files_that_do_not_merge_are_kept(office):
     one, other = "a" * 5000, "b" * 5000
     shown = await clash(office, one, other)
     assert sorted(shown.values()) == [one, other]
+
+
+async def test_a_file_is_left_alone_while_its_merge_is_on_its_way(office):
+    """Showing the later version meanwhile would change the file twice under somebody's hands."""
+    large = "".join(f"{n} {'x' * 50}\n" for n in range(200))
+    ann, bob = office.members
+    ann.hands.write("f.txt", large)
+    await office.settle()
+    merger, may_merge = bob.engine._merger, trio.Event()
+    merge = merger._one
+
+    async def later(contested):
+        await may_merge.wait()
+        await merge(contested)
+
+    merger._one = later
+    bob.remote.unplug()
+    bob.hands.write("f.txt", "short, and of bob\n")
+    await bob.look()
+    ann.hands.write("f.txt", large.replace("3 x", "3 ann"))
+    await ann.settle()
+    bob.remote.plug()
+    while not bob.engine.ledger.merges.waiting():
+        await trio.sleep(0.01)
+    await bob.look()
+    assert bob.hands.texts() == {"f.txt": "short, and of bob\n"}
+    may_merge.set()
+    shown = await office.settle()
+    assert sorted(shown.values()) == [large.replace("3 x", "3 ann"), "short, and of bob\n"]
