@@ -180,11 +180,30 @@ async def test_a_file_is_left_alone_while_its_merge_is_on_its_way(office):
     await bob.look()
     ann.hands.write("f.txt", large.replace("3 x", "3 ann"))
     await ann.settle()
+    ann.remote.unplug()  # or she would settle it
     bob.remote.plug()
-    while not bob.engine.ledger.merges.waiting():
+    while not bob.engine.ledger.merges.waiting():  # noqa: ASYNC110
         await trio.sleep(0.01)
     await bob.look()
     assert bob.hands.texts() == {"f.txt": "short, and of bob\n"}
     may_merge.set()
+    ann.remote.plug()
     shown = await office.settle()
     assert sorted(shown.values()) == [large.replace("3 x", "3 ann"), "short, and of bob\n"]
+
+
+async def test_one_who_returns_settles_the_end_of_a_story_and_not_each_step(tmp_path):
+    async with fleet(tmp_path, "ann", "laptop", frames_at_once=1) as office:
+        with trio.fail_after(60):
+            ann, laptop = office.members
+            ann.hands.write("f.txt", TEXT)
+            await office.settle()
+            laptop.remote.unplug()
+            laptop.hands.write("f.txt", "of the laptop\n")
+            await laptop.look()
+            for n in range(5):
+                ann.hands.write("f.txt", f"step {n}\n")
+                await ann.settle()
+            laptop.remote.plug()
+            shown = await office.settle()
+            assert sorted(shown.values()) == ["of the laptop\n", "step 4\n"]
