@@ -199,11 +199,11 @@ async def test_one_who_returns_settles_the_end_of_a_story_and_not_each_step(tmp_
             ann.hands.write("f.txt", TEXT)
             await office.settle()
             laptop.remote.unplug()
-            laptop.hands.write("f.txt", "of the laptop\n")
-            await laptop.look()
             for n in range(5):
                 ann.hands.write("f.txt", f"step {n}\n")
                 await ann.settle()
+            laptop.hands.write("f.txt", "of the laptop\n")
+            await laptop.look()
             laptop.remote.plug()
             shown = await office.settle()
             assert sorted(shown.values()) == ["of the laptop\n", "step 4\n"]
