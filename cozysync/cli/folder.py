@@ -88,9 +88,11 @@ def conflicts(
 
 
 def add_folder(home: Home, path: Path, name: str | None) -> None:
-    """Bind a directory, through the daemon when it runs."""
+    """Bind a directory, made when only it is missing, through the daemon when it runs."""
     home.require_vault()
     path = path.expanduser().absolute()
+    if path.parent.is_dir():  # a missing parent is more likely a slip, or a disk not mounted
+        path.mkdir(exist_ok=True)
     name = name if name is not None else path.resolve().name
     client = Client(home)
     if client.is_up():
