@@ -36,6 +36,8 @@ class Client:
 
     def is_up(self) -> bool:
         """Whether the daemon answers."""
+        if not self._home.socket.exists():
+            return False
         try:
             self.get("/v1/status")
         except NotRunning:
