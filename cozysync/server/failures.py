@@ -1,6 +1,6 @@
 """How the server says no."""
 
-from cozysync_protocol import ErrorCode, Problem
+from cozysync_protocol import ErrorCode, Problem, ProtocolError
 
 
 class Refusal(Exception):
@@ -18,3 +18,8 @@ class ServerError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+
+def refusal_of(error: ProtocolError) -> Refusal:
+    """The refusal that a broken rule of the protocol is answered with."""
+    return Refusal(error.code, str(error))

@@ -24,7 +24,6 @@ from cozysync_protocol import (
     LogState,
     PackId,
     Position,
-    ProtocolError,
     VaultId,
     admit,
     decode_entry,
@@ -236,11 +235,6 @@ def is_enrolled(state: LogState, device: DeviceId) -> bool:
     """Whether this device may speak for the vault."""
     known = state.devices.get(device)
     return known is not None and not known.revoked
-
-
-def refusal_of(error: ProtocolError) -> Refusal:
-    """The refusal that a broken rule of the protocol is answered with."""
-    return Refusal(error.code, str(error))
 
 
 def _digest(code: str) -> bytes:

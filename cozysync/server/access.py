@@ -1,0 +1,44 @@
+"""Who asks: a device of a vault, by the token of its session.
+
+Whoever lacks a session for a vault learns nothing of it, not even whether it exists.
+"""
+
+from starlette.requests import Request
+
+from cozysync.server.failures import Refusal
+from cozysync.server.sessions import Sessions
+from cozysync.server.store import SqliteStore, is_enrolled
+from cozysync.server.turns import Turns
+from cozysync_protocol import DeviceId, ErrorCode, VaultId
+
+
+class Access:
+    """Tells whom a request speaks for; raises `Refusal` when for nobody."""
+
+    def __init__(self, sessions: Sessions, store: SqliteStore, turns: Turns) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._turns = turns
+
+    def bearer(self, request: Request) -> tuple[VaultId, DeviceId]:
+        """Whom the request's token speaks for, enrolled or not."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        bearer = self._sessions.bearer(token) if scheme.lower() == "bearer" else None
+        if bearer is None:
+            raise Refusal(ErrorCode.NO_SESSION, "open a session first")
+        return bearer
+
+    async def device(self, request: Request) -> tuple[VaultId, DeviceId]:
+        """The vault in the request's path and the enrolled device that asks on its behalf."""
+        vault, device = self.bearer(request)
+        if request.path_params["vault"] != vault.hex():
+            raise Refusal(ErrorCode.NO_SESSION, "the session is for another vault")
+        state = await self._turns.take(lambda: self._store.state(vault))
+        if state is None or not is_enrolled(state, device):
+            raise Refusal(ErrorCode.DEVICE_REVOKED, "the device was revoked")
+        return vault, device
+
+    async def vault(self, request: Request) -> VaultId:
+        """The vault in the request's path, once it is clear that the asker may speak for it."""
+        vault, _ = await self.device(request)
+        return vault

@@ -1,0 +1,1 @@
+"""The server's interface, one noun a file (protocol/SPEC.md, section 6)."""

@@ -1,0 +1,81 @@
+"""The log: entries come in, and go out to readers that may wait for the next ones."""
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cozysync.server.access import Access
+from cozysync.server.store import SqliteStore
+from cozysync.server.turns import Turns
+from cozysync.server.web import BINARY, asked_number, body_of, message, route
+from cozysync_protocol import (
+    MAX_APPEND_BYTES,
+    MAX_MESSAGE,
+    MAX_WAIT_SECONDS,
+    Append,
+    Appended,
+    VaultId,
+    encode_frame,
+)
+
+# One answer to a reader: it verifies and applies as it reads, so more would only wait.
+ENTRIES_PER_READ = 256
+BYTES_PER_READ = 8 * 1024 * 1024
+_FURTHEST = 2**62
+
+
+class LogApi:
+    """The handlers, and who waits for news of which vault. `appended` counts entries taken."""
+
+    def __init__(self, store: SqliteStore, turns: Turns, access: Access) -> None:
+        self._store = store
+        self._turns = turns
+        self._access = access
+        self._news: dict[VaultId, anyio.Event] = {}
+        self._closing = anyio.Event()
+        self.appended = 0
+
+    def routes(self) -> list[Route]:
+        log = "/v1/vaults/{vault}/log"
+        return [route(log, self.read, "GET"), route(log, self.append, "POST")]
+
+    def stop_waiting(self) -> None:
+        """Let every waiting reader go, so that the server can stop."""
+        self._closing.set()
+        for event in self._news.values():
+            event.set()
+
+    async def append(self, request: Request) -> Response:
+        vault = await self._access.vault(request)
+        asked = Append.decode(await body_of(request, MAX_APPEND_BYTES + MAX_MESSAGE))
+        places = await self._turns.take(lambda: self._store.append(vault, asked.entries))
+        self.appended += len(places)
+        news = self._news.pop(vault, None)
+        if news is not None:
+            news.set()
+        return message(Appended(tuple(places)).encode())
+
+    async def read(self, request: Request) -> Response:
+        vault = await self._access.vault(request)
+        after = asked_number(request, "after", _FURTHEST)
+        wait = asked_number(request, "wait", MAX_WAIT_SECONDS)
+        frames = await self._frames(vault, after)
+        if not frames and wait:
+            with anyio.move_on_after(wait):
+                while not frames and not self._closing.is_set():
+                    news = self._news.setdefault(vault, anyio.Event())
+                    frames = await self._frames(vault, after)
+                    if frames:
+                        break
+                    await news.wait()
+        state = await self._turns.take(lambda: self._store.state(vault))
+        end = str(state.position if state is not None else 0)
+        data = b"".join(frames)
+        return Response(data, media_type=BINARY, headers={"cozysync-end": end})
+
+    async def _frames(self, vault: VaultId, after: int) -> list[bytes]:
+        frames = await self._turns.take(
+            lambda: self._store.read(vault, after, ENTRIES_PER_READ, BYTES_PER_READ)
+        )
+        return [encode_frame(frame) for frame in frames]

@@ -1,0 +1,112 @@
+"""Packs: uploads as a stream, downloads whole or in ranges, and which are missing."""
+
+from collections.abc import AsyncIterator
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from cozysync.server.access import Access
+from cozysync.server.failures import Refusal
+from cozysync.server.packs import DirectoryPacks
+from cozysync.server.web import BINARY, body_of, message, pack_of, route, whole_number
+from cozysync_protocol import (
+    MAX_INTEGER,
+    MAX_PACK,
+    MAX_PACK_LIST,
+    ErrorCode,
+    PackId,
+    PackList,
+    VaultId,
+)
+
+# Pieces in which a pack is read from the disk and sent: fewer thread hops, bounded memory.
+PIECE = 1024 * 1024
+
+
+class PacksApi:
+    """The handlers, and the packs that they hand in and out."""
+
+    def __init__(self, packs: DirectoryPacks, access: Access) -> None:
+        self._packs = packs
+        self._access = access
+
+    def routes(self) -> list[Route]:
+        packs = "/v1/vaults/{vault}/packs"
+        return [
+            route(packs + "/missing", self.missing, "POST"),
+            route(packs + "/{pack}", self.put, "PUT"),
+            route(packs + "/{pack}", self.get, "GET"),
+        ]
+
+    async def put(self, request: Request) -> Response:
+        vault, pack = await self._access.vault(request), pack_of(request)
+        length = whole_number(request.headers.get("content-length", ""), MAX_INTEGER, "the length")
+        if length > MAX_PACK:
+            raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
+        if self._packs.size(vault, pack) is not None:
+            return Response(status_code=204)
+        writer = self._packs.writer(vault, pack)
+        try:
+            size = 0
+            pending = bytearray()
+            async for data in request.stream():
+                size += len(data)
+                if size > MAX_PACK:
+                    raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
+                pending += data
+                if len(pending) >= PIECE:
+                    await to_thread.run_sync(writer.write, bytes(pending))
+                    pending.clear()
+            await to_thread.run_sync(writer.write, bytes(pending))
+            await to_thread.run_sync(writer.finish)
+        finally:
+            writer.abandon()
+        return Response(status_code=204)
+
+    async def get(self, request: Request) -> Response:
+        vault, pack = await self._access.vault(request), pack_of(request)
+        size = self._packs.size(vault, pack)
+        if size is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "no such pack")
+        start, end = _range(request.headers.get("range"), size)
+        status = 200 if end - start == size else 206
+        headers = {"content-length": str(end - start), "accept-ranges": "bytes"}
+        if status == 206:
+            headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+        if request.method == "HEAD":
+            return Response(status_code=status, headers=headers)
+        pieces = self._pieces(vault, pack, start, end)
+        return StreamingResponse(pieces, status, headers, media_type=BINARY)
+
+    async def _pieces(
+        self, vault: VaultId, pack: PackId, start: int, end: int
+    ) -> AsyncIterator[bytes]:
+        while start < end:
+            length = min(PIECE, end - start)
+            piece = await to_thread.run_sync(self._packs.read, vault, pack, start, length)
+            if not piece:
+                return
+            start += len(piece)
+            yield piece
+
+    async def missing(self, request: Request) -> Response:
+        vault = await self._access.vault(request)
+        asked = PackList.decode(await body_of(request, MAX_PACK_LIST * 34 + 8))
+        return message(PackList(tuple(self._packs.missing(vault, asked.packs))).encode())
+
+
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    """Start and end (exclusive) of a single byte range; the whole without a header."""
+    if header is None:
+        return 0, size
+    unit, _, span = header.partition("=")
+    first, dash, last = span.partition("-")
+    if unit.strip() != "bytes" or not dash:
+        raise Refusal(ErrorCode.MALFORMED, "only ranges of the form bytes=FIRST-LAST are served")
+    start = whole_number(first, MAX_INTEGER, "a range's start")
+    end = min(whole_number(last, MAX_INTEGER, "a range's end") + 1 if last else size, size)
+    if start >= end:
+        raise Refusal(ErrorCode.MALFORMED, "a range outside the pack")
+    return start, end

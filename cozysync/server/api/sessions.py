@@ -1,0 +1,56 @@
+"""Sessions: a challenge for whoever asks, a token for the device that can sign it."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cozysync.server.failures import Refusal
+from cozysync.server.sessions import Sessions
+from cozysync.server.store import SqliteStore, is_enrolled
+from cozysync.server.turns import Turns
+from cozysync.server.web import body_of, message, route
+from cozysync_protocol import (
+    MAX_MESSAGE,
+    Challenge,
+    ErrorCode,
+    ProtocolError,
+    SessionProof,
+    SessionRequest,
+    check_signature,
+    session_signed_part,
+)
+
+
+class SessionsApi:
+    """The handlers, and whom they ask."""
+
+    def __init__(self, sessions: Sessions, store: SqliteStore, turns: Turns) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._turns = turns
+
+    def routes(self) -> list[Route]:
+        return [
+            route("/v1/sessions", self.challenge, "POST"),
+            route("/v1/sessions/proof", self.prove, "POST"),
+        ]
+
+    async def challenge(self, request: Request) -> Response:
+        asked = SessionRequest.decode(await body_of(request, MAX_MESSAGE))
+        # Given to anybody: whether the vault or device exists shows only to who can sign.
+        return message(Challenge(self._sessions.challenge(asked.vault, asked.device)).encode())
+
+    async def prove(self, request: Request) -> Response:
+        proof = SessionProof.decode(await body_of(request, MAX_MESSAGE))
+        refusal = Refusal(ErrorCode.NO_SESSION, "the device is not known here, or did not sign")
+        if not self._sessions.is_challenge(proof.vault, proof.device, proof.nonce):
+            raise refusal
+        state = await self._turns.take(lambda: self._store.state(proof.vault))
+        if state is None or not is_enrolled(state, proof.device):
+            raise refusal
+        text = session_signed_part(proof.vault, proof.device, proof.nonce)
+        try:
+            check_signature(state.devices[proof.device].keys.signing, proof.signature, text)
+        except ProtocolError as error:
+            raise refusal from error
+        return message(self._sessions.token(proof.vault, proof.device).encode())

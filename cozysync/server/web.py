@@ -1,0 +1,88 @@
+"""Requests and answers: routes, bounded reading, and refusals as problem details."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cozysync.server.failures import Refusal, refusal_of
+from cozysync_protocol import ErrorCode, PackId, Problem, ProtocolError
+
+PROBLEM = "application/problem+json"
+BINARY = "application/octet-stream"
+MESSAGEPACK = "application/msgpack"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_log = logging.getLogger(__name__)
+_LONGEST_NUMBER = 20
+
+
+def route(path: str, handler: Handler, method: str) -> Route:
+    """A route that answers whatever goes wrong with problem details."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ProtocolError as error:
+            return refused(refusal_of(error).problem)
+        except Refusal as refusal:
+            return refused(refusal.problem)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        except Exception:  # whoever asks must get an answer, and the log the trace
+            _log.exception("%s %s failed", method, path)
+            return refused(Problem(ErrorCode.INTERNAL, "the server failed; its log says more"))
+
+    return Route(path, guarded, methods=[method])
+
+
+async def nothing_there(_request: Request, _error: Exception) -> Response:
+    """The answer to a request for nothing that is offered."""
+    return refused(Problem(ErrorCode.NOT_FOUND, "this server offers no such thing"))
+
+
+def refused(problem: Problem) -> Response:
+    """A problem as an answer."""
+    return Response(problem.encode(), problem.status, media_type=PROBLEM)
+
+
+def message(data: bytes) -> Response:
+    """An encoded message as an answer."""
+    return Response(data, media_type=MESSAGEPACK)
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """The request's body; raises `Refusal` when it has more than `most` bytes."""
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > most:
+            raise Refusal(ErrorCode.TOO_LARGE, f"a body has at most {most} bytes here")
+    return bytes(data)
+
+
+def whole_number(text: str, most: int, what: str) -> int:
+    """A number in plain digits; raises `Refusal` for anything else and for more than `most`."""
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER and int(text) <= most:
+        return int(text)
+    raise Refusal(ErrorCode.MALFORMED, f"{what} is not an integer from 0 to {most}")
+
+
+def asked_number(request: Request, name: str, most: int) -> int:
+    """The number in a query; 0 when it is not there."""
+    return whole_number(request.query_params.get(name, "0"), most, name)
+
+
+def pack_of(request: Request) -> PackId:
+    """The pack that the path names."""
+    name = request.path_params["pack"]
+    try:
+        pack = bytes.fromhex(name)
+    except ValueError:
+        pack = b""
+    if len(pack) != 32 or pack.hex() != name:
+        raise Refusal(ErrorCode.MALFORMED, "a pack's name has 64 hex digits")
+    return PackId(pack)
