@@ -16,6 +16,7 @@ from cozysync.server.api.packs import PacksApi
 from cozysync.server.api.sessions import SessionsApi
 from cozysync.server.api.vaults import VaultsApi
 from cozysync.server.mailbox import Mailboxes
+from cozysync.server.offload import Offload, to_thread
 from cozysync.server.packs import DirectoryPacks
 from cozysync.server.sessions import Sessions
 from cozysync.server.store import SqliteStore
@@ -33,9 +34,10 @@ class Server:
         *,
         now_s: Callable[[], float],
         entropy: Callable[[int], bytes],
+        offload: Offload = to_thread,
     ) -> None:
         self._store = store
-        turns = Turns()
+        turns = Turns(offload)
         sessions = Sessions(store.secret("sessions"), now_s, entropy)
         access = Access(sessions, store, turns)
         self._log = LogApi(store, turns, access)
@@ -44,7 +46,7 @@ class Server:
             VaultsApi(store, turns, access),
             SessionsApi(sessions, store, turns),
             self._log,
-            PacksApi(packs, access),
+            PacksApi(packs, access, offload),
             MailboxesApi(Mailboxes(now_s), access),
         )
 

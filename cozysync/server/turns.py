@@ -7,18 +7,20 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
-from anyio import to_thread
+
+from cozysync.server.offload import Offload
 
 T = TypeVar("T")
 
 
 class Turns:
-    """Runs one call at a time in a thread."""
+    """Runs one call at a time, away from the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, offload: Offload) -> None:
+        self._offload = offload
         self._lock = anyio.Lock()
 
     async def take(self, work: Callable[[], T]) -> T:
         """What `work` returns, once it is its turn."""
         async with self._lock:
-            return await to_thread.run_sync(work)
+            return await self._offload(work)

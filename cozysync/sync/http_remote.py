@@ -48,7 +48,7 @@ class HttpRemote:
 
     `sign` is the device's signature, None for a device that has no vault yet and may only use
     mailboxes and `create_vault`. `heard_time` is told the server's wall-clock time, in seconds
-    since 1970, with every answer.
+    since 1970, with every answer. `transport` stands in for the network in tests.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class HttpRemote:
         device: DeviceId | None = None,
         sign: Callable[[bytes], bytes] | None = None,
         heard_time: Callable[[float], None] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._vault = vault
@@ -70,6 +71,7 @@ class HttpRemote:
             timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=60),
             trust_env=False,
+            transport=transport,
         )
 
     async def close(self) -> None:

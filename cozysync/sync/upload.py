@@ -67,7 +67,7 @@ class Uploader:
             async with send:
 
                 def emit(pack: Pack) -> None:
-                    trio.from_thread.run(send.send, pack)
+                    self._seams.hand_over(send, pack)
 
                 def ingest() -> T:
                     taking = Ingest(self._ledger.keys, self._known, emit)

@@ -1,14 +1,15 @@
 """Packs: uploads as a stream, downloads whole or in ranges, and which are missing."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from cozysync.server.access import Access
 from cozysync.server.failures import Refusal
+from cozysync.server.offload import Offload
 from cozysync.server.packs import DirectoryPacks
 from cozysync.server.web import BINARY, body_of, message, pack_of, route, whole_number
 from cozysync_protocol import (
@@ -28,9 +29,10 @@ PIECE = 1024 * 1024
 class PacksApi:
     """The handlers, and the packs that they hand in and out."""
 
-    def __init__(self, packs: DirectoryPacks, access: Access) -> None:
+    def __init__(self, packs: DirectoryPacks, access: Access, offload: Offload) -> None:
         self._packs = packs
         self._access = access
+        self._offload = offload
 
     def routes(self) -> list[Route]:
         packs = "/v1/vaults/{vault}/packs"
@@ -57,10 +59,10 @@ class PacksApi:
                     raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
                 pending += data
                 if len(pending) >= PIECE:
-                    await to_thread.run_sync(writer.write, bytes(pending))
+                    await self._offload(partial(writer.write, bytes(pending)))
                     pending.clear()
-            await to_thread.run_sync(writer.write, bytes(pending))
-            await to_thread.run_sync(writer.finish)
+            await self._offload(partial(writer.write, bytes(pending)))
+            await self._offload(writer.finish)
         finally:
             writer.abandon()
         return Response(status_code=204)
@@ -85,7 +87,7 @@ class PacksApi:
     ) -> AsyncIterator[bytes]:
         while start < end:
             length = min(PIECE, end - start)
-            piece = await to_thread.run_sync(self._packs.read, vault, pack, start, length)
+            piece = await self._offload(partial(self._packs.read, vault, pack, start, length))
             if not piece:
                 return
             start += len(piece)
