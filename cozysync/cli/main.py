@@ -8,6 +8,7 @@ import typer
 import cozysync
 from cozysync.cli import conflicts, daemon, folder, past, server, show, vault
 from cozysync.daemon.supervise import plain_error
+from cozysync.server import ServerError
 from cozysync.vault.errors import CozyError, ExitCode
 
 app = typer.Typer(
@@ -59,6 +60,8 @@ def main() -> None:
         cause = plain_error(error)
         if isinstance(cause, CozyError):
             _tell(cause.message, cause.remedy, cause.exit_code)
+        if isinstance(cause, ServerError):
+            _tell(cause.message, cause.remedy)
         if isinstance(cause, OSError):
             what = f"{cause.filename}: {cause.strerror}" if cause.filename else str(cause)
             _tell(what, "Check that the place exists and that you may write there.")

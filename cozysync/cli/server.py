@@ -4,21 +4,22 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cozysync.cli import server_care
 from cozysync.cli.options import Json, print_json
+from cozysync.cli.server_care import Data
 from cozysync.daemon.config_keys import DEFAULT_LISTEN, parse_address
 from cozysync.server import create_invitation, serve
 from cozysync.sync.home import Home
 
 app = typer.Typer(help="The self-hosted server, which can read nothing.", no_args_is_help=True)
-
-Data = Annotated[
-    Path | None, typer.Option("--data", help="Where the server keeps everything it has.")
-]
+app.command()(server_care.verify)
+app.command()(server_care.backup)
+app.command()(server_care.restore)
+app.command()(server_care.status)
 
 
 @app.command()

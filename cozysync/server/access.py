@@ -3,6 +3,9 @@
 Whoever lacks a session for a vault learns nothing of it, not even whether it exists.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
+
 from starlette.requests import Request
 
 from cozysync.server.failures import Refusal
@@ -11,14 +14,21 @@ from cozysync.server.store import SqliteStore, is_enrolled
 from cozysync.server.turns import Turns
 from cozysync_protocol import DeviceId, ErrorCode, VaultId
 
+# A device's last contact is written down at most this often: for people, and minutes will do.
+CONTACT_EVERY_S = 60
+
 
 class Access:
     """Tells whom a request speaks for; raises `Refusal` when for nobody."""
 
-    def __init__(self, sessions: Sessions, store: SqliteStore, turns: Turns) -> None:
+    def __init__(
+        self, sessions: Sessions, store: SqliteStore, turns: Turns, now_s: Callable[[], float]
+    ) -> None:
         self._sessions = sessions
         self._store = store
         self._turns = turns
+        self._now_s = now_s
+        self._contacts: dict[tuple[VaultId, DeviceId], float] = {}
 
     def bearer(self, request: Request) -> tuple[VaultId, DeviceId]:
         """Whom the request's token speaks for, enrolled or not."""
@@ -34,9 +44,20 @@ class Access:
         if request.path_params["vault"] != vault.hex():
             raise Refusal(ErrorCode.NO_SESSION, "the session is for another vault")
         state = await self._turns.take(lambda: self._store.state(vault))
-        if state is None or not is_enrolled(state, device):
+        if state is None or device not in state.devices:
+            raise Refusal(ErrorCode.NO_SESSION, "the device is not known here")  # any more
+        if not is_enrolled(state, device):
             raise Refusal(ErrorCode.DEVICE_REVOKED, "the device was revoked")
+        await self._note_contact(vault, device)
         return vault, device
+
+    async def _note_contact(self, vault: VaultId, device: DeviceId) -> None:
+        now = self._now_s()
+        if 0 <= now - self._contacts.get((vault, device), 0) < CONTACT_EVERY_S:
+            return
+        self._contacts[vault, device] = now
+        with suppress(Refusal):  # a full disk keeps nobody from reading
+            await self._turns.take(lambda: self._store.note_contact(vault, device))
 
     async def vault(self, request: Request) -> VaultId:
         """The vault in the request's path, once it is clear that the asker may speak for it."""

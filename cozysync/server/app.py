@@ -39,7 +39,7 @@ class Server:
         self._store = store
         turns = Turns(offload)
         sessions = Sessions(store.secret("sessions"), now_s, entropy)
-        access = Access(sessions, store, turns)
+        access = Access(sessions, store, turns, now_s)
         self._log = LogApi(store, turns, access)
         self._parts = (
             OperatorsApi(now_s, lambda: self._log.appended),

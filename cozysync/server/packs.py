@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cozysync.server.failures import Refusal
+from cozysync.server.layout import pack_path
 from cozysync_protocol import ErrorCode, PackId, VaultId
 
 _ENOSPC, _EDQUOT = 28, 122
@@ -68,8 +69,7 @@ class DirectoryPacks:
 
     def path(self, vault: VaultId, pack: PackId) -> Path:
         """Where a pack is, or would be."""
-        name = pack.hex()
-        return self._root / vault.hex() / name[:2] / name
+        return pack_path(self._root, vault, pack)
 
     def size(self, vault: VaultId, pack: PackId) -> int | None:
         """A pack's size in bytes, None when it is not here."""

@@ -13,10 +13,10 @@ import uvicorn
 
 from cozysync.server.app import Server
 from cozysync.server.failures import ServerError
+from cozysync.server.layout import DATABASE, PACKS
 from cozysync.server.packs import DirectoryPacks
 from cozysync.server.store import SqliteStore
 
-_DATABASE = "server.db"
 # Enough for an upload of one pack on a slow line to end in peace.
 STOP_WITHIN_S = 5
 
@@ -39,9 +39,9 @@ def serve(data: Path, host: str, port: int, *, ready: Callable[[str], None]) -> 
     Port 0 takes a free one. Raises `ServerError` when the directory is in use or damaged, or
     the address cannot be had.
     """
-    with _locked(data):
-        packs = DirectoryPacks(data / "packs")
-        store = SqliteStore(data / _DATABASE, packs.missing, time.time)
+    with locked(data):
+        packs = DirectoryPacks(data / PACKS)
+        store = SqliteStore(data / DATABASE, packs.missing, time.time)
         server = Server(store, packs, now_s=time.time, entropy=os.urandom)
         listener = _listen(host, port)
         config = uvicorn.Config(
@@ -60,7 +60,7 @@ def serve(data: Path, host: str, port: int, *, ready: Callable[[str], None]) -> 
 def create_invitation(data: Path) -> str:
     """A code with which one vault can be made on the server of this directory, running or not."""
     _prepare(data)
-    store = SqliteStore(data / _DATABASE, lambda _vault, _packs: [], time.time)
+    store = SqliteStore(data / DATABASE, lambda _vault, _packs: [], time.time)
     try:
         return store.invite()
     finally:
@@ -78,7 +78,8 @@ def _prepare(data: Path) -> None:
 
 
 @contextmanager
-def _locked(data: Path) -> Iterator[None]:
+def locked(data: Path) -> Iterator[None]:
+    """Work on a data directory alone, made if there is none; raises `ServerError`."""
     _prepare(data)
     handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

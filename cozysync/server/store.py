@@ -30,8 +30,8 @@ from cozysync_protocol import (
     next_head,
 )
 
-_VERSION = 1
-_SCHEMA = """
+_MIGRATIONS = (
+    """
 CREATE TABLE vault (id BLOB PRIMARY KEY, position INTEGER NOT NULL, state BLOB NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE entry (
@@ -43,7 +43,16 @@ CREATE TABLE invitation (code BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOU
 CREATE TABLE snapshot (vault BLOB PRIMARY KEY, version INTEGER NOT NULL, pointer BLOB NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-"""
+""",
+    """
+CREATE TABLE lost_pack (vault BLOB NOT NULL, pack BLOB NOT NULL, PRIMARY KEY (vault, pack))
+    WITHOUT ROWID;
+CREATE TABLE contact (
+    vault BLOB NOT NULL, device BLOB NOT NULL, seconds INTEGER NOT NULL,
+    PRIMARY KEY (vault, device)
+) WITHOUT ROWID;
+""",
+)
 
 HasPacks = Callable[[VaultId, Sequence[PackId]], list[PackId]]
 """Which of these packs the vault lacks."""
@@ -165,6 +174,14 @@ class SqliteStore:
             )
         return expected + 1
 
+    def note_contact(self, vault: VaultId, device: DeviceId) -> None:
+        """Remember that this device speaks with the server just now."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO contact VALUES (?, ?, ?)",
+                (vault, device, int(self._now_s())),
+            )
+
     def _known(
         self, connection: sqlite3.Connection, vault: VaultId, entry: bytes
     ) -> tuple[Position, HeadHash] | None:
@@ -248,11 +265,11 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=5000")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
+        for n, migration in enumerate(_MIGRATIONS[version:], version + 1):
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {n}; COMMIT;"
             )
-        elif version > _VERSION:
+        if version > len(_MIGRATIONS):
             raise ServerError(
                 f"{path} was written by a newer cozysync.", "Install that version on the server."
             )
