@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import cozysync
-from cozysync.cli import conflicts, daemon, folder, past, server, show, vault
+from cozysync.cli import alarm, conflicts, daemon, folder, past, server, show, vault
 from cozysync.daemon.supervise import plain_error
 from cozysync.server import ServerError
 from cozysync.vault.errors import CozyError, ExitCode
@@ -29,6 +29,7 @@ app.command()(daemon.stop)
 app.command()(daemon.restart)
 app.command()(show.status)
 app.command()(daemon.wait)
+app.command()(alarm.alarm)
 app.command()(show.log)
 app.command()(past.restore)
 app.command()(past.undo)

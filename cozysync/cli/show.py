@@ -81,8 +81,10 @@ def _below(status: dict[str, Any], path: Path | None) -> dict[str, Any]:
     if not folders:
         raise typer.BadParameter(f"{path} is in no folder that is in sync here")
     folder = folders[0]
+    # What the server did concerns every folder: no question about a single one hides it.
+    state = "attention" if status.get("alarm") else folder["state"]
     blocked = [each for each in folder["blocked"] if Path(each["path"]).is_relative_to(path)]
-    return status | {"folders": [folder | {"blocked": blocked}], "state": folder["state"]}
+    return status | {"folders": [folder | {"blocked": blocked}], "state": state}
 
 
 def _lines(status: dict[str, Any]) -> list[str]:

@@ -68,6 +68,10 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
         pairings.cancel(request.path_params["number"])
         return done()
 
+    async def try_again(_: Request) -> Response:
+        ended = await slot.require().alarms.end()
+        return JSONResponse({"ended": str(ended.kind) if ended is not None else None})
+
     async def stop_daemon(_: Request) -> Response:
         stop()
         return JSONResponse({"stopping": True}, status_code=HTTPStatus.ACCEPTED)
@@ -76,6 +80,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
         routes=[
             route("GET", "/v1/status", status),
             route("POST", "/v1/settle", settle),
+            route("POST", "/v1/alarm/try-again", try_again),
             route("POST", "/v1/folders/add", add_folder),
             route("POST", "/v1/folders/remove", remove_folder),
             route("POST", "/v1/folders/pause", pause_folder),

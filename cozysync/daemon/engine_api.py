@@ -7,6 +7,7 @@ from typing import Protocol
 import trio
 
 from cozysync.daemon.config import Config
+from cozysync.sync.alarms import Alarms
 from cozysync.sync.home import Home
 from cozysync.sync.inbox import Inbox
 from cozysync.sync.past import Past
@@ -68,6 +69,10 @@ class EngineLike(Protocol):
     @property
     def past(self) -> Past:
         """The history, and bringing back what was."""
+
+    @property
+    def alarms(self) -> Alarms:
+        """The alarm that stands, and ending it."""
 
     async def set_policy(self, path: Path, policy: Policy) -> None:
         """Say how a folder's conflicts are kept."""

@@ -9,6 +9,8 @@ import trio
 
 import cozysync
 from cozysync.replica import FolderRow, FolderState
+from cozysync.sync.alarm import Alarm
+from cozysync.sync.alarms import Alarms
 from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
@@ -24,7 +26,7 @@ from cozysync.sync.past import Past
 from cozysync.sync.paths import Paths
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
-from cozysync.sync.remote import Refused, Remote
+from cozysync.sync.remote import Remote
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.status import (
@@ -41,7 +43,7 @@ from cozysync.sync.status import (
 from cozysync.sync.upload import Uploader
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
 from cozysync_conflict import ROOT, Create, Kind, NodeId, Policy, kind_of
-from cozysync_protocol import ProtocolError
+from cozysync_protocol import ProtocolError, RolledBack
 
 # Set once this replica has read the whole log: before, an entry of its own could be one that it
 # wrote already, under the same number, and has forgotten with its database.
@@ -81,6 +83,7 @@ class Engine:
 
         self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
         self.link = Link(seams)
+        self.alarms = Alarms(self.ledger, seams)
         self._root_wrapping = secrets.root_wrapping
         self.remote = remote or HttpRemote(
             config.server or "",
@@ -102,18 +105,13 @@ class Engine:
         self._rows = {row.path: row for row in self.replica.folders.list()}
         self._beginning: set[Path] = set()
         self._nursery: trio.Nursery | None = None
-        self._alarm: Blocked | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Sync until cancelled."""
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._watched, self._puller.run)
-                nursery.start_soon(
-                    self._watched, partial(push, self.ledger, self.link, self.remote)
-                )
-                nursery.start_soon(self._watched, self._merger.run)
+                nursery.start_soon(self._talk)
                 nursery.start_soon(self.past.keep_tidy)
                 # Before anybody can ask: a device whose folders have not begun is not in sync.
                 self._begin_folders()
@@ -122,20 +120,38 @@ class Engine:
         finally:
             with trio.CancelScope(shield=True):
                 await self.remote.close()
+            self._merger.close()
             self.replica.close()
 
     async def settle(self) -> Settled:
         """One barrier: all that is here is on the server, and all that is there is in place."""
+        settled: Settled | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def end_on_alarm() -> None:
+                await self.alarms.until(standing=True)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(end_on_alarm)
+            try:
+                settled = await self._settle()
+            except RolledBack as error:
+                await self.alarms.met(error)
+            nursery.cancel_scope.cancel()
+        alarm = self.alarms.standing
+        if alarm is not None:
+            return Settled(False, (alarm.reason,))
+        return settled or Settled(False, ("an alarm was ended just now",))
+
+    async def _settle(self) -> Settled:
         for _ in range(SETTLE_ROUNDS):
-            if self._alarm is not None:
-                return Settled(False, (self._alarm.reason,))
             while self._beginning:  # noqa: ASYNC110
                 await trio.sleep(0.01)
             folders = [folder for folder, _ in self._folders.values()]
             for folder in folders:
                 await folder.look()
             await self._merged_and_sent()
-            end = await self.link.attempt(self.remote.end)
+            end = await self._puller.end()
             news = end > self._puller.position
             await self._puller.reach(end)
             reasons = [reason for folder in folders for reason in folder.reasons()]
@@ -160,11 +176,12 @@ class Engine:
         state = self.ledger.log_state()
         names = self.ledger.device_names() if state.devices else {}
         me = self.ledger.device.id
+        alarm = self.alarms.standing
         return Status(
             state=overall(
                 folders,
                 reachable=self.link.reachable,
-                alarm=self._alarm is not None,
+                alarm=alarm is not None,
                 busy=waiting > 0,
             ),
             device=names.get(me, self._config.device),
@@ -181,10 +198,11 @@ class Engine:
                 DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
                 for device, each in state.devices.items()
             ),
-            attention=tuple(filter(None, (self._alarm, clock_trouble(self.link.clock_error_s)))),
+            attention=tuple(filter(None, (_told(alarm), clock_trouble(self.link.clock_error_s)))),
             outbox=waiting,
             memory=_memory(),
             version=cozysync.__version__,
+            alarm=alarm,
         )
 
     def _folder_status(self, row: FolderRow) -> FolderStatus:
@@ -271,7 +289,11 @@ class Engine:
         """
         known = await self.ledger.do(partial(self.replica.settings.get, _CAUGHT_UP))
         with trio.move_on_after(_NEWS_S if known else float("inf")):
-            await self._puller.reach(await self.link.attempt(self.remote.end))
+            try:
+                await self._puller.reach(await self._puller.end())
+            except RolledBack as error:
+                await self.alarms.met(error)
+                return
             await self.ledger.do(partial(self.replica.settings.set, _CAUGHT_UP, b"1"))
 
     def _end(self, path: Path) -> None:
@@ -299,17 +321,33 @@ class Engine:
 
     # --- alarms ----------------------------------------------------------------------------
 
-    async def _watched(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Run a task; what the server must not do ends it, and stands in `status`."""
+    async def _talk(self) -> None:
+        """Pull, push and merge, as long as no alarm stands."""
+        tasks = (
+            self._puller.run,
+            partial(push, self.ledger, self.link, self.remote),
+            self._merger.run,
+        )
+        while True:
+            await self.alarms.until(standing=False)
+            async with trio.open_nursery() as nursery:
+                for task in tasks:
+                    nursery.start_soon(self._watched, task, nursery.cancel_scope)
+
+    async def _watched(
+        self, task: Callable[[], Awaitable[None]], talking: trio.CancelScope
+    ) -> None:
+        """Run a task; what the server must not do ends all of them."""
         try:
             await task()
-        except (ProtocolError, Refused, CozyError) as error:
-            self._alarm = Blocked(
-                self.remote.url,
-                f"the server's log does not verify, or it refuses this device: {error}",
-                "Nothing was taken from it. Check the server; if it was restored from a backup, "
-                "see docs/ARCHITECTURE.md.",
-            )
+        except (ProtocolError, CozyError) as error:
+            if not await self.alarms.met(error):
+                raise
+            talking.cancel()
+
+
+def _told(alarm: Alarm | None) -> Blocked | None:
+    return Blocked("", alarm.reason, alarm.remedy) if alarm is not None else None
 
 
 def _memory() -> int:

@@ -1,7 +1,7 @@
 """The server over HTTP/1.1, with httpx."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from email.utils import mktime_tz
 from email.utils import parsedate_tz as parse_date
 from typing import Any
@@ -10,6 +10,7 @@ import httpx
 
 from cozysync.sync.remote import Refused, Unreachable
 from cozysync_protocol import (
+    MAX_MAILBOX_MESSAGE,
     MAX_MESSAGE,
     Append,
     Appended,
@@ -25,6 +26,7 @@ from cozysync_protocol import (
     Position,
     Problem,
     Reader,
+    RolledBack,
     Session,
     SessionProof,
     SessionRequest,
@@ -41,6 +43,8 @@ CONNECTIONS = 12
 
 _MESSAGEPACK = {"content-type": "application/msgpack"}
 _END = "cozysync-end"
+# A refusal's text is shown to people: what steers a terminal, or fills it, is cut away.
+_MOST_DETAIL = 300
 
 
 class HttpRemote:
@@ -48,7 +52,7 @@ class HttpRemote:
 
     `sign` is the device's signature, None for a device that has no vault yet and may only use
     mailboxes and `create_vault`. `heard_time` is told the server's wall-clock time, in seconds
-    since 1970, with every answer. `transport` stands in for the network in tests.
+    since 1970, with every answer. `transport` carries the requests; None for the network.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class HttpRemote:
         self._client = httpx.AsyncClient(
             base_url=self.url,
             timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
+            headers={"accept-encoding": "identity"},
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=60),
             trust_env=False,
             transport=transport,
@@ -80,24 +85,23 @@ class HttpRemote:
 
     async def create_vault(self, invitation: str, entry: bytes) -> HeadHash:
         data = await self._ask("POST", "/v1/vaults", CreateVault(invitation, entry).encode())
-        read = Reader(_decoded(data), "vault", fields=2)
-        read.integer(1, 1)
-        return HeadHash(read.exactly(32))
+        with self._understanding():
+            read = Reader(_decoded(data), "vault", fields=2)
+            read.integer(1, 1)
+            return HeadHash(read.exactly(32))
 
     async def append(self, entries: Sequence[bytes]) -> Appended:
         data = await self._ask("POST", self._path("log"), Append(tuple(entries)).encode(), own=True)
-        try:
+        with self._understanding():
             appended = Appended.decode(data)
-        except Malformed as error:
-            raise Unreachable(self.url, "its answer makes no sense") from error
         if len(appended.positions) != len(entries):
             raise Unreachable(self.url, "its answer does not fit the question")
         return appended
 
     async def log(self, after: Position, wait_s: int) -> AsyncIterator[Sequence[LogFrame]]:
         """See `Remote.log`; frames come in batches as they arrive."""
-        end = after
         while True:
+            asked = after
             frames = FrameReader()
             params = {"after": str(after), "wait": str(wait_s)}
             timeout = httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
@@ -105,16 +109,20 @@ class HttpRemote:
                 "GET", self._path("log"), own=True, params=params, timeout=timeout
             ) as response:
                 end = _end_of(response)
-                try:
-                    async for piece in response.aiter_bytes():
+                if end < asked:
+                    raise RolledBack(end, asked)
+                async for piece in response.aiter_raw():
+                    with self._understanding():
                         batch = frames.feed(piece)
-                        if batch:
-                            after = batch[-1].position
-                            yield batch
-                except Malformed as error:
-                    raise Unreachable(self.url, "its answer makes no sense") from error
+                    if batch:
+                        after = batch[-1].position
+                        yield batch
+            if not frames.is_between_frames:
+                raise Unreachable(self.url, "its answer breaks off")
             if after >= end:
                 return
+            if after == asked:
+                raise Unreachable(self.url, "it holds back entries that it says it has")
             wait_s = 0
 
     async def end(self) -> Position:
@@ -129,15 +137,12 @@ class HttpRemote:
         headers = {"range": f"bytes={start}-{start + length - 1}"}
         path = self._path(f"packs/{pack.hex()}")
         async with self._request("GET", path, own=True, headers=headers) as response:
-            pieces = [piece async for piece in response.aiter_raw()]
-        data = b"".join(pieces)
-        if len(data) > length:
-            raise Unreachable(self.url, "it sent more than was asked for")
-        return data
+            return await self._body(response, length)
 
     async def open_mailbox(self) -> int:
         data = await self._ask("POST", "/v1/mailbox", b"", own=True)
-        return Reader(_decoded(data), "mailbox", fields=1).integer(1)
+        with self._understanding():
+            return Reader(_decoded(data), "mailbox", fields=1).integer(1)
 
     async def leave(self, box: int, side: str, index: int, message: bytes) -> None:
         await self._ask("PUT", f"/v1/mailbox/{box}/{side}/{index}", message)
@@ -147,7 +152,7 @@ class HttpRemote:
         timeout = httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
         params = {"wait": str(wait_s)}
         async with self._request("GET", path, params=params, timeout=timeout) as response:
-            data = await response.aread()
+            data = await self._body(response, MAX_MAILBOX_MESSAGE)
             return None if response.status_code == 204 else data
 
     async def close_mailbox(self, box: int) -> None:
@@ -163,7 +168,23 @@ class HttpRemote:
         async with self._request(
             method, path, own=own, content=content, headers=_MESSAGEPACK
         ) as response:
-            return await response.aread()
+            return await self._body(response, MAX_MESSAGE)
+
+    @contextmanager
+    def _understanding(self) -> Iterator[None]:
+        try:
+            yield
+        except Malformed as error:
+            raise Unreachable(self.url, "its answer makes no sense") from error
+
+    async def _body(self, response: httpx.Response, most: int) -> bytes:
+        """The whole answer, as it came: nothing is decompressed, and no more is held than that."""
+        data = bytearray()
+        async for piece in response.aiter_raw():
+            data += piece
+            if len(data) > most:
+                raise Unreachable(self.url, "it sent more than was asked for")
+        return bytes(data)
 
     @asynccontextmanager
     async def _request(
@@ -186,7 +207,9 @@ class HttpRemote:
             try:
                 async with self._client.stream(method, path, headers=sent, **rest) as response:
                     self._hear_time(response)
-                    if response.status_code < 400:
+                    if response.is_success:
+                        if response.headers.get("content-encoding", "identity") != "identity":
+                            raise Unreachable(self.url, "it sent what was not asked for")
                         yield response
                         return
                     problem = await self._problem(response)
@@ -203,24 +226,29 @@ class HttpRemote:
             assert self._sign is not None
             request = SessionRequest(self._vault, self._device)
             data = await self._ask("POST", "/v1/sessions", request.encode())
-            nonce = Challenge.decode(data).nonce
+            with self._understanding():
+                nonce = Challenge.decode(data).nonce
             signature = self._sign(session_signed_part(self._vault, self._device, nonce))
             proof = SessionProof(self._vault, self._device, nonce, signature)
             data = await self._ask("POST", "/v1/sessions/proof", proof.encode())
-            self._token = Session.decode(data).token
+            with self._understanding():
+                self._token = Session.decode(data).token
         return self._token
 
     def _hear_time(self, response: httpx.Response) -> None:
         if self._heard_time is None:
             return
-        date = parse_date(response.headers.get("date", ""))
-        if date is not None:
-            self._heard_time(mktime_tz(date))
+        with suppress(ValueError, OverflowError):  # no date that there can be
+            date = parse_date(response.headers.get("date", ""))
+            if date is not None:
+                self._heard_time(mktime_tz(date))
 
     async def _problem(self, response: httpx.Response) -> Problem:
-        data = await response.aread()
+        data = await self._body(response, MAX_MESSAGE)
         try:
-            return Problem.decode(data)
+            problem = Problem.decode(data)
+            text = "".join(c if c.isprintable() else "\ufffd" for c in problem.detail)
+            return Problem(problem.code, text[:_MOST_DETAIL])
         except Malformed as error:
             why = f"it answers {response.status_code}, and not as a cozysync server does"
             raise Unreachable(self.url, why) from error
@@ -232,7 +260,7 @@ def _decoded(data: bytes) -> object:
 
 def _end_of(response: httpx.Response) -> Position:
     end = response.headers.get(_END, "")
-    if not end.isdigit():
+    if not (end.isascii() and end.isdigit() and len(end) < 20):
         raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
     return Position(int(end))
 

@@ -41,7 +41,11 @@ class Merger:
                     await self._one(contested)
                 self._busy = False
         finally:
-            self._uploader.close()
+            self._busy = False
+
+    def close(self) -> None:
+        """Let go of what it holds, when it runs no more."""
+        self._uploader.close()
 
     async def _one(self, contested: Contested) -> None:
         try:

@@ -8,7 +8,7 @@ import trio
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Remote
-from cozysync_protocol import LogFrame, Position
+from cozysync_protocol import LogFrame, Position, RolledBack
 
 # Below the time-outs of common proxies, and rare enough to cost nothing while idle.
 WAIT_S = 50
@@ -40,6 +40,14 @@ class Puller:
         """Return when everything up to `position` has been applied."""
         while self.position < position:
             await self._advanced.wait()
+
+    async def end(self) -> Position:
+        """The log's last position; raises `RolledBack` when that is before what was read."""
+        read = self._received
+        end = await self._link.attempt(self._remote.end)
+        if end < read:
+            raise RolledBack(end, read)
+        return end
 
     async def _read(self, wait: int) -> None:
         held: Sequence[LogFrame] = ()

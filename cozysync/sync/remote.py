@@ -65,7 +65,10 @@ class Remote(Protocol):
         """Add entries to the log, all or none."""
 
     def log(self, after: Position, wait_s: int) -> AsyncIterator[Sequence[LogFrame]]:
-        """The entries after a position, waiting up to so many seconds for the first."""
+        """The entries after a position, waiting up to so many seconds for the first.
+
+        Raises `RolledBack` when the log ends before that position.
+        """
 
     async def end(self) -> Position:
         """The log's last position."""

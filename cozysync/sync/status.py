@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from cozysync.sync.alarm import Alarm
+
 CLOCK_TOLERANCE_S = 600
 """A clock that is wrong by less deserves no word."""
 
@@ -89,6 +91,7 @@ class Status:
     outbox: int
     memory: int
     version: str
+    alarm: Alarm | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object, of plain values."""

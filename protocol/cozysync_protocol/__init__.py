@@ -48,6 +48,7 @@ from cozysync_protocol.errors import (
     Problem,
     ProtocolError,
     RevokedDevice,
+    RolledBack,
     UnknownDevice,
 )
 from cozysync_protocol.ids import (
@@ -192,6 +193,7 @@ __all__ = [
     "PublicKeys",
     "Reader",
     "RevokedDevice",
+    "RolledBack",
     "Sequence",
     "Session",
     "SessionProof",

@@ -84,6 +84,17 @@ class ForkDetected(ProtocolError):
     code = ErrorCode.FORK
 
 
+class RolledBack(ProtocolError):
+    """The server's log ends before what was verified of it."""
+
+    code = ErrorCode.ROLLED_BACK
+
+    def __init__(self, end: int, verified: int) -> None:
+        super().__init__(f"the log ends at position {end}, and reached {verified} before")
+        self.end = end
+        self.verified = verified
+
+
 class UnknownDevice(ProtocolError):
     """An entry by a device that is not enrolled."""
 

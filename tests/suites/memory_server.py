@@ -11,6 +11,7 @@ from cozysync_protocol import (
     LogFrame,
     LogState,
     Position,
+    RolledBack,
     admit,
     decode_entry,
     next_head,
@@ -88,6 +89,8 @@ class MemoryRemote:
                 await self._server.grown(after)
                 nursery.cancel_scope.cancel()
         self._check()
+        if after > len(self._server.frames):
+            raise RolledBack(len(self._server.frames), after)
         frames = self._server.frames[after:]
         step = min(self._at_once, max(len(frames), 1))
         for at in range(0, len(frames), step):
