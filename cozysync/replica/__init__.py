@@ -1,7 +1,7 @@
 """The local database of the vault's state: a cache of what the log says, and the outbox."""
 
 from cozysync.replica.body import SealedBody, decode_body, encode_body
-from cozysync.replica.chunks import CHUNKS_SCHEMA, ChunkIndex
+from cozysync.replica.chunks import CHUNKS_SCHEMA, KNOWN_CHUNKS, ChunkIndex
 from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
 from cozysync.replica.database import DamagedDatabase, Database, NewerDatabase, Schema
 from cozysync.replica.history import HISTORY_SCHEMA, Deed, Event, History
@@ -21,6 +21,7 @@ __all__ = [
     "CHUNKS_SCHEMA",
     "CURSOR_SCHEMA",
     "HISTORY_SCHEMA",
+    "KNOWN_CHUNKS",
     "OUTBOX_SCHEMA",
     "SETTINGS_SCHEMA",
     "TREE_SCHEMA",

@@ -4,6 +4,10 @@ A location is *announced* once a sealed entry carries it, so that every other re
 Chunks of packs that this device uploaded wait unannounced until the entry that uses them is
 authored. A chunk that arrives twice keeps its first location: both packs hold the same bytes,
 and one answer is enough.
+
+A pack is *retired* when it is lost, damaged or about to go. Its locations still answer (some of
+its chunks may be sound), but they count for nothing: whoever has the content sends it anew, and
+the first location in another pack takes the place.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +33,10 @@ CHUNKS_SCHEMA = Schema(
             announced INTEGER NOT NULL
         ) WITHOUT ROWID;
         """,
+        """
+        ALTER TABLE pack ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX pack_retired ON pack (key) WHERE retired;
+        """,
     ),
 )
 
@@ -41,6 +49,13 @@ _LOCATE = (
     " WHERE chunk.id IN ({})"
 )
 _UNANNOUNCED = _LOCATE + " AND announced = 0"
+KNOWN_CHUNKS = (
+    "SELECT chunk.id FROM chunk JOIN pack ON pack.key = chunk.pack"
+    " WHERE chunk.id IN ({}) AND NOT retired"
+)
+_IN_RETIRED = (
+    "SELECT {} FROM chunk JOIN pack ON pack.key = chunk.pack WHERE retired ORDER BY pack, offset"
+)
 
 
 class ChunkIndex:
@@ -50,7 +65,9 @@ class ChunkIndex:
         self._connection = database.connection
 
     def add(self, locations: Iterable[ChunkLocation], announced: bool) -> None:
-        """Learn locations. Known chunks stay where they are, and may become announced."""
+        """Learn locations. Known chunks stay where they are, and may become announced; those in
+        a retired pack move to the new place.
+        """
         # In order of id, neighbours land on the same page: a third faster than at random.
         ordered = sorted(locations, key=_chunk_of)
         keys = self._pack_keys({location.pack for location in ordered})
@@ -62,11 +79,47 @@ class ChunkIndex:
                 for each in ordered
             ],
         )
+        if retired := set(self._retired_keys()):
+            self._move(
+                [each for each in ordered if keys[each.pack] not in retired], keys, announced
+            )
+
+    def _move(
+        self, locations: Sequence[ChunkLocation], keys: dict[PackId, int], announced: bool
+    ) -> None:
+        self._connection.executemany(
+            "UPDATE chunk SET pack = ?, offset = ?, length = ?, announced = ?"
+            " WHERE id = ? AND pack IN (SELECT key FROM pack WHERE retired)",
+            [
+                (keys[each.pack], each.offset, each.length, announced, each.chunk)
+                for each in locations
+            ],
+        )
+
+    def retire(self, packs: Iterable[PackId]) -> set[PackId]:
+        """Let the locations in these packs give way to others; returns those not retired yet.
+
+        A pack that is not known is remembered as retired all the same: its chunks may come.
+        """
+        keys = self._pack_keys(set(packs))
+        old = self._retired_keys()
+        self._connection.executemany(
+            "UPDATE pack SET retired = 1 WHERE key = ?", [(key,) for key in keys.values()]
+        )
+        return {pack for pack, key in keys.items() if key not in old}
+
+    def retired(self) -> list[ChunkLocation]:
+        """The chunks that lie only in retired packs, by place."""
+        query = _IN_RETIRED.format("chunk.id, pack.id, offset, length")
+        return [ChunkLocation(*row) for row in self._connection.execute(query)]
+
+    def _retired_keys(self) -> set[int]:
+        return {row[0] for row in self._connection.execute("SELECT key FROM pack WHERE retired")}
 
     def known(self, ids: Iterable[ChunkId]) -> set[ChunkId]:
-        """Those of the ids that have a location."""
+        """Those of the ids that have a location in a pack that is not retired."""
         found: set[ChunkId] = set()
-        for query, some in _portions("SELECT id FROM chunk WHERE id IN ({})", ids):
+        for query, some in _portions(KNOWN_CHUNKS, ids):
             found.update(row[0] for row in self._connection.execute(query, some))
         return found
 

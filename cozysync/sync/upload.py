@@ -10,6 +10,7 @@ import trio
 
 from cozysync.content import Ingest, Ingested
 from cozysync.disk import Disk, IndexRow, Stat, Unscannable, is_racy, new_row
+from cozysync.replica import KNOWN_CHUNKS
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.observe import Job
@@ -111,7 +112,7 @@ class Uploader:
         return new_row(node, job.parent, job.name, stat, racy=is_racy(stat, begun_ns))
 
     def _known(self, chunks: Iterable[ChunkId]) -> set[ChunkId]:
-        query = "SELECT 1 FROM chunk WHERE id = ?"
+        query = KNOWN_CHUNKS.format("?")
         return {chunk for chunk in chunks if self._chunks.execute(query, (chunk,)).fetchone()}
 
     async def _upload(self, packs: trio.MemoryReceiveChannel[Pack]) -> None:

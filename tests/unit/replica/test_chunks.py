@@ -53,3 +53,34 @@ def test_what_an_entry_carries_is_announced(index: ChunkIndex) -> None:
     index.mark_announced([chunk(0), chunk(3)])
     everything = [chunk(n) for n in range(5)]
     assert index.unannounced(everything) == [location(1), location(2), location(4)]
+
+
+def test_a_chunk_of_a_retired_pack_is_not_known_and_moves_to_a_newer_place(
+    index: ChunkIndex,
+) -> None:
+    index.add([location(1, pack=1), location(2, pack=1), location(3, pack=3)], announced=True)
+    assert index.retire([PackId(bytes([1]) * 32)]) == {PackId(bytes([1]) * 32)}
+    assert index.known([chunk(1), chunk(2), chunk(3)]) == {chunk(3)}
+    assert index.locate([chunk(1)])[chunk(1)] == location(1, pack=1)
+    index.add([location(1, pack=2), location(3, pack=2)], announced=False)
+    assert index.locate([chunk(1)])[chunk(1)] == location(1, pack=2)
+    assert index.unannounced([chunk(1)]) == [location(1, pack=2)]
+    assert index.locate([chunk(3)])[chunk(3)] == location(3, pack=3)
+    assert index.retired() == [location(2, pack=1)]
+
+
+def test_no_chunk_moves_into_a_retired_pack(index: ChunkIndex) -> None:
+    retired = PackId(bytes([2]) * 32)
+    index.add([location(1, pack=1)], announced=True)
+    index.retire([PackId(bytes([1]) * 32), retired])
+    index.add([location(1, pack=2)], announced=True)
+    assert index.locate([chunk(1)])[chunk(1)] == location(1, pack=1)
+    assert index.retire([retired]) == set()
+
+
+def test_a_pack_may_be_retired_before_its_chunks_are_told(index: ChunkIndex) -> None:
+    index.retire([PackId(bytes([1]) * 32)])
+    index.add([location(1, pack=1)], announced=True)
+    assert index.known([chunk(1)]) == set()
+    index.add([location(1, pack=2)], announced=True)
+    assert index.known([chunk(1)]) == {chunk(1)}
