@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 import cozysync
-from cozysync.cli import alarm, conflicts, daemon, folder, past, server, show, vault
+from cozysync.cli import (
+    alarm,
+    conflicts,
+    daemon,
+    folder,
+    past,
+    phrase,
+    recover,
+    server,
+    show,
+    vault,
+)
 from cozysync.daemon.supervise import plain_error
 from cozysync.server import ServerError
 from cozysync.vault.errors import CozyError, ExitCode
@@ -23,6 +34,8 @@ app.command()(vault.up)
 app.command()(vault.init)
 app.command()(vault.pair)
 app.command()(vault.join)
+app.command()(recover.recover)
+app.add_typer(phrase.app, name="phrase")
 app.add_typer(folder.app, name="folder")
 app.command()(daemon.start)
 app.command()(daemon.stop)

@@ -1,6 +1,5 @@
 """`cozysync up`, `init`, `pair` and `join`: how a device comes to have a vault."""
 
-import os
 import socket
 from functools import partial
 from pathlib import Path
@@ -12,21 +11,23 @@ import typer
 from cozysync.cli.client import Client
 from cozysync.cli.folder import add_folder
 from cozysync.cli.options import Device, Json, print_json
+from cozysync.cli.phrase import Yes, show_phrase
 from cozysync.cli.spawn import start_daemon
 from cozysync.daemon.config import Config, change, load
 from cozysync.daemon.config_keys import Address, device_name, parse_address
 from cozysync.daemon.embedded import EmbeddedServer
 from cozysync.server import create_invitation
-from cozysync.sync.enrol import Founded, InVaultAlready
+from cozysync.sync.enrol import InVaultAlready, check_server
 from cozysync.sync.enrol import found as found_vault
 from cozysync.sync.enrol import join as join_vault
 from cozysync.sync.home import Home
+from cozysync.sync.remote import Refused
 from cozysync.sync.seams import real_seams
-from cozysync.vault import parse_code
+from cozysync.vault import RootKeys, new_phrase, parse_code
+from cozysync_protocol import ErrorCode
 
 DEFAULT_FOLDER = Path("~/CozySync")
 _POLL_S = 30
-_WORDS_A_LINE = 6
 
 
 def up(
@@ -41,6 +42,7 @@ def up(
             "devices reach. This machine only, if not given.",
         ),
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Do everything a newcomer needs: a server here, a vault, a folder in sync, the daemon."""
     home = Home.locate()
@@ -50,8 +52,7 @@ def up(
     if fresh:
         with home.lock():
             config = _embed(home, listen)
-            founded = trio.run(_found_here, home, config, device or device_name())
-        _show_phrase(founded.phrase)
+            trio.run(partial(_found_here, home, config, device or device_name(), asking=not yes))
     start_daemon(home)
     add_folder(home, folder, None)
     typer.echo(
@@ -67,6 +68,7 @@ def init(
         typer.Option("--invite", metavar="CODE", help="From `cozysync server invite`."),
     ] = None,
     device: Device = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Make a new vault on your server, with this device as its first."""
@@ -77,13 +79,17 @@ def init(
     with home.lock():
         config = change(home.config_file, {"server": server})
         url = config.engine.server or server
-        work = partial(found_vault, home, url, code, device or device_name(), real_seams())
-        founded = trio.run(work)
-    if json:
-        print_json({"vault": founded.vault, "phrase": founded.phrase})
-        return
-    _show_phrase(founded.phrase)
-    typer.echo("Next: cozysync up FOLDER   (brings a directory into sync)")
+        trio.run(check_server, url)
+        phrase = new_phrase()
+        # Before the vault is made: a kill in between loses nothing, whoever was told the phrase.
+        if json:
+            home.phrase_unchecked.touch()
+            print_json({"vault": RootKeys.from_phrase(phrase).vault.hex(), "phrase": phrase})
+        else:
+            show_phrase(home, phrase, asking=not yes)
+        _found(home, url, code, device or device_name(), phrase, asking=invite is None)
+    if not json:
+        typer.echo("Next: cozysync up FOLDER   (brings a directory into sync)")
 
 
 def pair(json: Json = False) -> None:
@@ -151,7 +157,7 @@ def _embed(home: Home, listen: str | None) -> Config:
     )
 
 
-async def _found_here(home: Home, config: Config, name: str) -> Founded:
+async def _found_here(home: Home, config: Config, name: str, *, asking: bool) -> None:
     """A new vault on the embedded server, which runs just for this; then the daemon runs it."""
     home.prepare()
     server = EmbeddedServer(home, config.embedded.listen)
@@ -159,9 +165,25 @@ async def _found_here(home: Home, config: Config, name: str) -> Founded:
         await nursery.start(server.run)
         invitation = await trio.to_thread.run_sync(create_invitation, home.server_data)
         url = config.engine.server or ""
-        founded = await found_vault(home, url, invitation, name, real_seams())
+        phrase = new_phrase()
+        show_phrase(home, phrase, asking=asking)
+        await found_vault(home, url, invitation, name, phrase, real_seams())
         nursery.cancel_scope.cancel()
-    return founded
+
+
+def _found(home: Home, url: str, code: str, name: str, phrase: str, *, asking: bool) -> None:
+    """Make the vault; a code that was typed wrongly is asked for again, for the same phrase."""
+    while True:
+        work = partial(found_vault, home, url, code, name, phrase, real_seams())
+        try:
+            trio.run(work)
+        except Refused as error:
+            if error.code is not ErrorCode.BAD_INVITATION or not asking:
+                raise
+            typer.echo(str(error), err=True)
+            code = typer.prompt("Invitation code")
+        else:
+            return
 
 
 def _is_free(address: Address) -> bool:
@@ -182,16 +204,6 @@ def _free_port(host: str) -> int:
 
 
 # --- words for a person
-
-
-def _show_phrase(phrase: str) -> None:
-    words = phrase.split()
-    typer.echo("Your recovery phrase. Write these 24 words on paper now: they are shown only this")
-    typer.echo("once, and with all devices lost, they alone bring your files back." + os.linesep)
-    for at in range(0, len(words), _WORDS_A_LINE):
-        row = enumerate(words[at : at + _WORDS_A_LINE], at + 1)
-        typer.echo("    " + "".join(f"{number:>2} {word:<11}" for number, word in row).rstrip())
-    typer.echo()
 
 
 def _show_code(code: str) -> None:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 
 from cozysync.server.failures import Refusal
 from cozysync.server.sessions import Sessions
-from cozysync.server.store import SqliteStore, is_enrolled
+from cozysync.server.store import SqliteStore, is_enrolled, signing_key
 from cozysync.server.turns import Turns
-from cozysync_protocol import DeviceId, ErrorCode, VaultId
+from cozysync_protocol import ROOT_DEVICE, DeviceId, ErrorCode, VaultId
 
 # A device's last contact is written down at most this often: for people, and minutes will do.
 CONTACT_EVERY_S = 60
@@ -44,11 +44,12 @@ class Access:
         if request.path_params["vault"] != vault.hex():
             raise Refusal(ErrorCode.NO_SESSION, "the session is for another vault")
         state = await self._turns.take(lambda: self._store.state(vault))
-        if state is None or device not in state.devices:
+        if state is None or signing_key(state, device) is None:
             raise Refusal(ErrorCode.NO_SESSION, "the device is not known here")  # any more
         if not is_enrolled(state, device):
-            raise Refusal(ErrorCode.DEVICE_REVOKED, "the device was revoked")
-        await self._note_contact(vault, device)
+            raise Refusal(ErrorCode.DEVICE_REVOKED, "this device was revoked")
+        if device != ROOT_DEVICE:
+            await self._note_contact(vault, device)
         return vault, device
 
     async def _note_contact(self, vault: VaultId, device: DeviceId) -> None:

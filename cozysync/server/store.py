@@ -17,6 +17,7 @@ from pathlib import Path
 from cozysync.server.failures import Refusal, ServerError
 from cozysync_protocol import (
     INVITATION_SECONDS,
+    ROOT_DEVICE,
     DeviceId,
     ErrorCode,
     HeadHash,
@@ -249,9 +250,19 @@ class SqliteStore:
 
 
 def is_enrolled(state: LogState, device: DeviceId) -> bool:
-    """Whether this device may speak for the vault."""
+    """Whether this device, or the root, may speak for the vault."""
+    if device == ROOT_DEVICE:
+        return True
     known = state.devices.get(device)
     return known is not None and not known.revoked
+
+
+def signing_key(state: LogState, device: DeviceId) -> bytes | None:
+    """With what this device, revoked or not, or the root signs; None for one never enrolled."""
+    if device == ROOT_DEVICE:
+        return state.root_signing
+    known = state.devices.get(device)
+    return known.keys.signing if known is not None else None
 
 
 def _digest(code: str) -> bytes:

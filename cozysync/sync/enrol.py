@@ -1,14 +1,13 @@
 """Becoming part of a vault: making one on a server, or joining that of another device.
 
-Both end with the secrets file: before it is written this device belongs to no vault, and
-whatever else was left by an attempt that broke off is thrown away by the next one. The caller
-holds the home's lock.
+Both (and `recover`) end with the secrets file: before it is written this device belongs to no
+vault, and whatever else was left by an attempt that broke off is thrown away by the next one. The
+caller holds the home's lock.
 """
-
-from dataclasses import dataclass
 
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
+from cozysync.sync.log_reader import WrongLog, read_controls
 from cozysync.sync.remote import Refused
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
@@ -25,23 +24,16 @@ from cozysync.vault import (
     VaultKeys,
     WrongCode,
     create_vault,
-    new_phrase,
     save_secrets,
     vault_keys_from_log,
 )
 from cozysync_protocol import (
-    NOWHERE,
-    Control,
     Entry,
-    EntryKind,
     ErrorCode,
     ForkDetected,
     LogState,
     Position,
-    ProtocolError,
-    advance,
-    decode_control,
-    decode_entry,
+    VaultId,
     encode_entry,
 )
 
@@ -72,31 +64,25 @@ class NobodyWaits(CozyError):
         )
 
 
-class WrongLog(CozyError):
-    """The server shows a newcomer another log than the device that let it in has verified."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"The server's log is not the one that the other device knows: {why}.",
-            "Nothing was taken from it. Check that server before you pair again.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Founded:
-    """A new vault. `phrase` is shown to the person once and kept nowhere."""
-
-    vault: str
-    phrase: str
+async def check_server(url: str) -> None:
+    """Return when a server that speaks this version answers there; raises `Unreachable`."""
+    remote = HttpRemote(url)
+    try:
+        await remote.info()
+    finally:
+        await remote.close()
 
 
-async def found(home: Home, url: str, invitation: str, name: str, seams: Seams) -> Founded:
+async def found(
+    home: Home, url: str, invitation: str, name: str, phrase: str, seams: Seams
+) -> VaultId:
     """Make a vault on the server at `url`, with this device, called `name`, as its first.
 
-    Raises `InVaultAlready`, `Unreachable`, `Refused` or `BadName`.
+    Its root is the `phrase`, which the person must have by now: it is kept nowhere, and whatever
+    happens from here on, it alone leads into the vault. Raises `InVaultAlready`, `Unreachable`,
+    `Refused` or `BadName`.
     """
-    _begin(home)
-    phrase = new_phrase(seams.entropy)
+    begin(home)
     root, device = RootKeys.from_phrase(phrase), DeviceKeys.generate(seams.entropy)
     created = create_vault(root, device, name, seams.entropy)
     remote = HttpRemote(url)
@@ -104,8 +90,9 @@ async def found(home: Home, url: str, invitation: str, name: str, seams: Seams) 
         await remote.create_vault(invitation, encode_entry(created.entry))
     finally:
         await remote.close()
-    _finish(home, Secrets(device, created.keys, root.wrapping_public), created.entry)
-    return Founded(root.vault.hex(), phrase)
+    secrets = Secrets(device, created.keys, root.wrapping_public)
+    finish(home, secrets, (created.entry, Position(1)))
+    return root.vault
 
 
 async def join(home: Home, code: PairingCode, name: str, seams: Seams) -> int:
@@ -114,7 +101,7 @@ async def join(home: Home, code: PairingCode, name: str, seams: Seams) -> int:
     Raises `InVaultAlready`, `NobodyWaits`, `WrongCode`, `PairingFailed`, `WrongLog`,
     `Unreachable`, `Refused` or `BadName`.
     """
-    _begin(home)
+    begin(home)
     device = DeviceKeys.generate(seams.entropy)
     outside = HttpRemote(code.server)
     try:
@@ -126,7 +113,7 @@ async def join(home: Home, code: PairingCode, name: str, seams: Seams) -> int:
         keys, devices = await _read_log(inside, device, grant, seams)
     finally:
         await inside.close()
-    _finish(home, Secrets(device, keys, grant.root_wrapping), None)
+    finish(home, Secrets(device, keys, grant.root_wrapping), None)
     return devices
 
 
@@ -159,34 +146,21 @@ async def _collect(remote: HttpRemote, box: int, index: int) -> bytes:
 async def _read_log(
     remote: HttpRemote, device: DeviceKeys, grant: Grant, seams: Seams
 ) -> tuple[VaultKeys, int]:
-    """The vault's keys, from a log verified to be the one that the other device knows.
+    """The vault's keys, from a log verified to be the one that the other device knows."""
 
-    The engine reads the same log again to apply it, for which it needs these keys first.
-    """
-    state = LogState(grant.vault)
-    controls: list[Control] = []
-    try:
-        async for frames in remote.log(NOWHERE, 0):
-            for frame in frames:
-                entry = decode_entry(frame.entry)
-                state = advance(state, entry, position=frame.position, head=frame.head)
-                _compare(state, grant)
-                if entry.header.kind is EntryKind.CONTROL:
-                    controls.append(decode_control(entry.body))
-    except ProtocolError as error:
-        raise WrongLog(str(error)) from error
+    def compare(state: LogState) -> None:
+        if state.position == grant.position and state.head != grant.head:
+            raise ForkDetected(f"another history up to position {state.position}")
+
+    state, controls = await read_controls(remote, grant.vault, compare)
     if state.position < grant.position:
         raise WrongLog(f"it ends at position {state.position} of {grant.position}")
     keys = vault_keys_from_log(device, grant.vault, controls, seams.entropy)
     return keys, sum(not each.revoked for each in state.devices.values())
 
 
-def _compare(state: LogState, grant: Grant) -> None:
-    if state.position == grant.position and state.head != grant.head:
-        raise ForkDetected(f"another history up to position {state.position}")
-
-
-def _begin(home: Home) -> None:
+def begin(home: Home) -> None:
+    """Make room for a vault, and throw away what an attempt that broke off has left."""
     if home.has_vault:
         raise InVaultAlready(home)
     home.prepare()
@@ -194,13 +168,18 @@ def _begin(home: Home) -> None:
         home.database.with_name(home.database.name + suffix).unlink(missing_ok=True)
 
 
-def _finish(home: Home, secrets: Secrets, first: Entry | None) -> None:
+def finish(home: Home, secrets: Secrets, first: tuple[Entry, Position] | None) -> None:
+    """Write down that this device is in.
+
+    `first` is its first entry, and where in the log it is, when it wrote one itself.
+    """
     replica = open_replica(home.database)
     try:
         if first is not None:
+            entry, position = first
             with replica.database.transaction():
-                replica.outbox.add(first.header.sequence, encode_entry(first))
-                replica.outbox.acknowledge(first.header.sequence, Position(1))
+                replica.outbox.add(entry.header.sequence, encode_entry(entry))
+                replica.outbox.acknowledge(entry.header.sequence, position)
     finally:
         replica.close()
     save_secrets(home.secrets_file, secrets)

@@ -85,6 +85,11 @@ class Home:
         return self.root / "secrets"
 
     @property
+    def phrase_unchecked(self) -> Path:
+        """There while nobody is known to have the recovery phrase of the vault made here."""
+        return self.root / "phrase-unchecked"
+
+    @property
     def database(self) -> Path:
         """The replica."""
         return self.root / "replica.db"

@@ -12,6 +12,7 @@ from cozysync.sync.remote import Refused, Unreachable
 from cozysync_protocol import (
     MAX_MAILBOX_MESSAGE,
     MAX_MESSAGE,
+    PROTOCOL_VERSION,
     Append,
     Appended,
     Challenge,
@@ -20,6 +21,7 @@ from cozysync_protocol import (
     ErrorCode,
     FrameReader,
     HeadHash,
+    Info,
     LogFrame,
     Malformed,
     PackId,
@@ -82,6 +84,17 @@ class HttpRemote:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    async def info(self) -> Info:
+        """What the server speaks; raises `Unreachable` when it is not this version."""
+        try:
+            info = Info.decode(await self._ask("GET", "/v1/info", b""))
+        except Malformed as error:
+            raise Unreachable(self.url, "its answer makes no sense") from error
+        if not info.oldest_version <= PROTOCOL_VERSION <= info.newest_version:
+            spoken = f"{info.oldest_version} to {info.newest_version}"
+            raise Unreachable(self.url, f"it speaks version {spoken}, not {PROTOCOL_VERSION}")
+        return info
 
     async def create_vault(self, invitation: str, entry: bytes) -> HeadHash:
         data = await self._ask("POST", "/v1/vaults", CreateVault(invitation, entry).encode())

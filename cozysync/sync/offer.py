@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import trio
 
+from cozysync.sync.device_names import free_name
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.pull import Puller
 from cozysync.sync.remote import Remote, Unreachable
@@ -63,7 +64,7 @@ class Offering:
         """Write the enrolment, and return once the server's log is seen to hold it."""
 
         def write() -> tuple[str, int]:
-            name = _free_name(newcomer.name, set(self._ledger.device_names().values()))
+            name = free_name(newcomer.name, set(self._ledger.device_names().values()))
             control = add_device(self._ledger.keys, newcomer.keys, name)
             with self._ledger.replica.database.transaction():
                 return name, self._ledger.write_control(encode_control(control))
@@ -99,12 +100,3 @@ async def begin_offer(
     offer = Offer(code, entropy)
     await remote.leave(code.mailbox, "offer", 0, offer.start())
     return Offering(ledger, remote, puller, root_wrapping, code, offer)
-
-
-def _free_name(wanted: str, taken: set[str]) -> str:
-    """The name a newcomer gets: two devices of one name could not be told apart."""
-    name, n = wanted, 1
-    while name in taken:
-        n += 1
-        name = f"{wanted} {n}"
-    return name

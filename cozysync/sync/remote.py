@@ -45,7 +45,9 @@ class Refused(CozyError):
 
 _REMEDY = "Run cozysync status; the server's log says more."
 _REMEDIES = {
-    ErrorCode.BAD_INVITATION: "Ask for a new code: cozysync server invite on the server.",
+    ErrorCode.BAD_INVITATION: "Ask for a new code: cozysync server invite on the server. If an "
+    "attempt broke off after you were shown a recovery phrase, that one may lead into the vault "
+    "already: cozysync recover.",
     ErrorCode.NO_SESSION: "The server does not know this device: is it the right server?",
     ErrorCode.DEVICE_REVOKED: "This device was revoked; pair it again from another device.",
     ErrorCode.STORAGE_FULL: "Free space on the server's disk; syncing goes on by itself.",

@@ -10,6 +10,7 @@ from cozysync.vault.enroll import (
     recover,
     secrets_for_device,
     start_epoch,
+    vault_keys_for_root,
     vault_keys_from_log,
 )
 from cozysync.vault.errors import CozyError, ExitCode
@@ -29,7 +30,8 @@ from cozysync.vault.keyring import CHUNK_OVERHEAD, FIRST_EPOCH, MAX_DEVICE_NAME,
 from cozysync.vault.labels import Label
 from cozysync.vault.pairing import Grant, Join, Newcomer, Offer, PairingFailed, WrongCode
 from cozysync.vault.pairing_code import MAX_MAILBOX, BadCode, PairingCode, new_code, parse_code
-from cozysync.vault.phrase import PHRASE_WORDS, RootKeys, new_phrase
+from cozysync.vault.phrase import PHRASE_WORDS, RootKeys, complete_word, near_words, new_phrase
+from cozysync.vault.phrase_search import misplaced_words
 from cozysync.vault.seal import Entropy
 from cozysync.vault.secrets_file import Secrets, load_secrets, save_secrets
 
@@ -69,8 +71,11 @@ __all__ = [
     "VaultKeys",
     "WrongCode",
     "add_device",
+    "complete_word",
     "create_vault",
     "load_secrets",
+    "misplaced_words",
+    "near_words",
     "new_code",
     "new_phrase",
     "parse_code",
@@ -78,5 +83,6 @@ __all__ = [
     "save_secrets",
     "secrets_for_device",
     "start_epoch",
+    "vault_keys_for_root",
     "vault_keys_from_log",
 ]

@@ -115,7 +115,7 @@ def recover(
 
     Raises `NotEnrolled` when the log's vault is not the phrase's, `CannotOpen`, `BadName`.
     """
-    keys = _vault_keys_for_root(root, controls, entropy)
+    keys = vault_keys_for_root(root, controls, entropy)
     added = add_device(keys, device.public, name)
     certified = DeviceAdded(
         added.keys, added.sealed_name, added.wrapped, root.certify(device.public)
@@ -175,9 +175,13 @@ def secrets_for_device(device: DeviceKeys, vault: VaultId, control: Control) -> 
     }
 
 
-def _vault_keys_for_root(
-    root: RootKeys, controls: Iterable[Control], entropy: Entropy
+def vault_keys_for_root(
+    root: RootKeys, controls: Iterable[Control], entropy: Entropy = os.urandom
 ) -> VaultKeys:
+    """The keys of every epoch, unwrapped by the recovery phrase alone.
+
+    Raises `NotEnrolled` when the log's vault is not the phrase's, and `CannotOpen`.
+    """
     epochs: dict[Epoch, bytes] = {}
     for control in controls:
         match control:

@@ -4,6 +4,7 @@ BIP-39 with 256 bits of entropy. The keys come from the entropy itself, not thro
 standard's PBKDF2: 256 random bits gain nothing by stretching.
 """
 
+import difflib
 import os
 from functools import cache
 
@@ -75,16 +76,28 @@ def _entropy_of(phrase: str) -> bytes:
     typed = phrase.lower().split()
     if len(typed) != PHRASE_WORDS:
         raise BadPhrase(f"it has {len(typed)} words instead of {PHRASE_WORDS}")
-    words: list[str] = []
-    for number, each in enumerate(typed, 1):
-        word = complete_word(each)
-        if word is None:
-            raise BadPhrase(f"word {number} is not in the list of words")
-        words.append(word)
+    completed = [complete_word(each) for each in typed]
+    words = [word for word in completed if word is not None]
+    if len(words) < PHRASE_WORDS:
+        unknown = [str(number) for number, word in enumerate(completed, 1) if word is None]
+        which = f"word {unknown[0]} is" if len(unknown) == 1 else f"words {_listed(unknown)} are"
+        raise BadPhrase(f"{which} not in the list of words")
     try:
         return bytes(_book().to_entropy(words))
     except ValueError as error:
-        raise BadPhrase("every word is known, but together they do not fit") from error
+        raise BadPhrase(
+            "every word is known, but together they do not fit (the last one sums up the others): "
+            "one of them is another word of the list, or two changed places"
+        ) from error
+
+
+def _listed(numbers: list[str]) -> str:
+    return f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def near_words(typed: str) -> tuple[str, ...]:
+    """Up to three words of the list that look most like one that is not in it."""
+    return tuple(difflib.get_close_matches(typed.lower(), word_list(), n=3))
 
 
 def complete_word(typed: str) -> str | None:

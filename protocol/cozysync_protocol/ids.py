@@ -39,6 +39,9 @@ NOWHERE = Position(0)
 NO_EPOCH = Epoch(0)
 """The epoch before the vault exists."""
 
+ROOT_DEVICE = DeviceId(bytes(16))
+"""Who speaks for a vault with its root's signature, to recover; no device has this id."""
+
 NO_ENTRY = EntryHash(bytes(32))
 """What a device's first entry names as the entry before it."""
 

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from cozysync.server.failures import Refusal
 from cozysync.server.sessions import Sessions
-from cozysync.server.store import SqliteStore, is_enrolled
+from cozysync.server.store import SqliteStore, is_enrolled, signing_key
 from cozysync.server.turns import Turns
 from cozysync.server.web import body_of, message, route
 from cozysync_protocol import (
@@ -46,11 +46,15 @@ class SessionsApi:
         if not self._sessions.is_challenge(proof.vault, proof.device, proof.nonce):
             raise refusal
         state = await self._turns.take(lambda: self._store.state(proof.vault))
-        if state is None or not is_enrolled(state, proof.device):
+        key = signing_key(state, proof.device) if state is not None else None
+        if state is None or key is None:
             raise refusal
         text = session_signed_part(proof.vault, proof.device, proof.nonce)
         try:
-            check_signature(state.devices[proof.device].keys.signing, proof.signature, text)
+            check_signature(key, proof.signature, text)
         except ProtocolError as error:
             raise refusal from error
+        if not is_enrolled(state, proof.device):
+            # Told only to whoever has shown that it is that device.
+            raise Refusal(ErrorCode.DEVICE_REVOKED, "this device was revoked")
         return message(self._sessions.token(proof.vault, proof.device).encode())

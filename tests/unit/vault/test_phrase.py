@@ -2,7 +2,14 @@
 
 import pytest
 
-from cozysync.vault import PHRASE_WORDS, BadPhrase, RootKeys, new_phrase
+from cozysync.vault import (
+    PHRASE_WORDS,
+    BadPhrase,
+    RootKeys,
+    misplaced_words,
+    near_words,
+    new_phrase,
+)
 from cozysync.vault.phrase import complete_word, word_list
 from cozysync_protocol import check_signature, vault_id_of
 
@@ -70,3 +77,28 @@ def test_the_root_signs_with_its_public_key_and_shows_nothing_of_itself():
     root = RootKeys.from_phrase(ZERO)
     check_signature(root.signing_public, root.sign(b"text"), b"text")
     assert repr(root) == f"RootKeys(vault={root.vault.hex()})"
+
+
+def test_every_unknown_word_is_counted_out():
+    words = ZERO.split()
+    words[2], words[16] = "abandn", "wrld"
+    with pytest.raises(BadPhrase, match="words 3 and 17 are not in the list") as caught:
+        RootKeys.from_phrase(" ".join(words))
+    assert "wrld" not in str(caught.value)
+
+
+def test_a_misspelt_word_is_known_by_its_likeness():
+    assert "world" in near_words("wrld")
+    assert near_words("qqqqqq") == ()
+
+
+def test_one_wrong_word_or_two_that_changed_places_are_found():
+    phrase = new_phrase(lambda size: bytes(range(7, 7 + size)))
+    vault = RootKeys.from_phrase(phrase).vault
+    words = phrase.split()
+    wrong = [*words[:9], "zoo", *words[10:]]
+    swapped = [words[5], *words[1:5], words[0], *words[6:]]
+    assert misplaced_words(" ".join(wrong), vault) == (10,)
+    assert misplaced_words(" ".join(swapped), vault) == (1, 6)
+    assert misplaced_words(ZERO, vault) == ()
+    assert misplaced_words("abandon", vault) == ()
