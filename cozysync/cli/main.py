@@ -8,6 +8,7 @@ import typer
 import cozysync
 from cozysync.cli import (
     alarm,
+    approve,
     conflicts,
     daemon,
     folder,
@@ -43,6 +44,7 @@ app.command()(daemon.restart)
 app.command()(show.status)
 app.command()(daemon.wait)
 app.command()(alarm.alarm)
+app.command()(approve.approve)
 app.command()(show.log)
 app.command()(past.restore)
 app.command()(past.undo)

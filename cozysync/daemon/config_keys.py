@@ -136,8 +136,8 @@ KEYS: tuple[Key, ...] = (
         lambda: DEFAULT_MASS_DELETE_SHARE,
         "share, 0 to 1",
         _number(0, 1),
-        "When more than this share of a folder vanishes at once, nothing is deleted elsewhere, "
-        "and status says so. 1 lets every deletion through.",
+        "When more than this share of a folder vanishes within ten minutes, the rest is held until "
+        "somebody decides: cozysync approve. 1 lets every deletion through.",
     ),
     Key(
         "scan_interval",

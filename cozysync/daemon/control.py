@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cozysync.daemon.answers import done, fields_of, not_found, number, route, text
+from cozysync.daemon.control_held import held_routes
 from cozysync.daemon.control_past import past_routes
 from cozysync.daemon.engine_slot import EngineSlot
 from cozysync.daemon.pairings import Pairings
@@ -89,6 +90,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             route("GET", "/v1/pairings/{number:int}", wait_for_pairing),
             route("DELETE", "/v1/pairings/{number:int}", cancel_pairing),
             *past_routes(slot),
+            *held_routes(slot),
             route("POST", "/v1/stop", stop_daemon),
         ],
         exception_handlers={404: not_found, 405: not_found},

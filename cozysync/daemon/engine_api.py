@@ -8,6 +8,7 @@ import trio
 
 from cozysync.daemon.config import Config
 from cozysync.sync.alarms import Alarms
+from cozysync.sync.approvals import Approvals
 from cozysync.sync.home import Home
 from cozysync.sync.inbox import Inbox
 from cozysync.sync.past import Past
@@ -65,6 +66,10 @@ class EngineLike(Protocol):
     @property
     def inbox(self) -> Inbox:
         """The conflicts, and decisions about them."""
+
+    @property
+    def approvals(self) -> Approvals:
+        """The deletions that wait for a person."""
 
     @property
     def past(self) -> Past:

@@ -6,7 +6,7 @@ the same transaction as what was authored from it.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from cozysync.disk.posix import PRIVATE, Stat
@@ -179,6 +179,20 @@ class DiskIndex:
         """How many rows there are."""
         query = "SELECT COUNT(*) FROM disk_index WHERE folder = ?"
         return int(self._connection.execute(query, (self.root,)).fetchone()[0])
+
+    def count_below(self, chosen: Callable[[bytes], bool]) -> int:
+        """How many rows lie below the topmost directories whose names are chosen."""
+        query = "SELECT DISTINCT name FROM disk_index WHERE folder = ?"
+        names = [row[0] for row in self._connection.execute(query, (self.root,)) if chosen(row[0])]
+        tops = [
+            NodeId(row[0])
+            for name in names
+            for row in self._connection.execute(
+                "SELECT node FROM disk_index WHERE folder = ? AND name = ?", (self.root, name)
+            )
+        ]
+        below = {row.node for top in tops for row in self.below(top)}
+        return len(below)
 
     def put(self, rows: Iterable[IndexRow]) -> None:
         """Remember rows, each in place of its node's row and of whatever stood at its name."""

@@ -11,6 +11,7 @@ import cozysync
 from cozysync.replica import FolderRow, FolderState
 from cozysync.sync.alarm import Alarm
 from cozysync.sync.alarms import Alarms
+from cozysync.sync.approvals import Approvals
 from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
@@ -102,6 +103,7 @@ class Engine:
             Uploader(self.ledger, self.link, self.remote, seams, config.uploads),
         )
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
+        self.approvals = Approvals(lambda: [folder for folder, _ in self._folders.values()])
         self._rows = {row.path: row for row in self.replica.folders.list()}
         self._beginning: set[Path] = set()
         self._nursery: trio.Nursery | None = None

@@ -5,28 +5,19 @@ is left to do is stored: after a kill the first full scan and the first full pla
 """
 
 import contextlib
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 import trio
 
-from cozysync.disk import (
-    DiskIndex,
-    Findings,
-    Ignore,
-    RootState,
-    Unscannable,
-    empty_trash,
-    scan,
-)
+from cozysync.disk import DiskIndex, RootState, empty_trash
 from cozysync.replica import FolderRow
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
-from cozysync.sync.guard import Guard
+from cozysync.sync.guard import Held, Verdict
+from cozysync.sync.intake import Intake
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
-from cozysync.sync.observe import Job, Observer
 from cozysync.sync.placing import Placing
 from cozysync.sync.plan import Step, plan
 from cozysync.sync.remote import Remote
@@ -39,10 +30,6 @@ from cozysync_conflict import NodeId
 
 # Events of one deed come within a few milliseconds; waiting longer only adds to the delay.
 SETTLE_S = 0.01
-# A name that vanished may be about to appear elsewhere: looked at again after so long.
-VANISH_S = 0.25
-# Contents authored together: the other side begins on the first while the next are read.
-FILES_PER_ENTRY = 2000
 # What could not be placed is tried again after so long, or when anything changes.
 RETRY_S = 5.0
 
@@ -72,28 +59,23 @@ class FolderSync:
         self._disk = seams.ground.disk(row.path)
         self._index = DiskIndex(ledger.replica.database.connection, node)
         self._tree = FolderTree(ledger.replica.tree, node, ledger.merges.is_waiting)
-        self._observer = Observer(ledger, self._index)
         self._uploader = Uploader(ledger, link, remote, seams, config.uploads)
+        self._intake = Intake(
+            self._disk, self._index, ledger, self._uploader, config.mass_delete_share
+        )
         downloader = Downloader(ledger, link, remote, seams, config.downloads)
         self._placing = Placing(self._disk, self._index, ledger, downloader, seams)
         self._watcher = seams.ground.watch(row.path)
-        self._guard = Guard(config.mass_delete_share)
         self._wake = Signal()
-        self._dirty: set[bytes] = set()
-        self._everything = True
         self._touched: set[NodeId] = set()
         self._planned_all = False
         self._tidied = ""
-        self._held = False
         self._rounds = 0
         self._wanted_round = 0
         self._progress = trio.Event()
         self._busy = True
-        self._sending = Amount()
         self._receiving = Amount()
         self._totals = (0, 0)
-        self._scan_trouble: dict[bytes, Unscannable] = {}
-        self._unread: dict[bytes, Unscannable] = {}
         self._trouble: Blocked | None = None
 
     # --- from outside ----------------------------------------------------------------------
@@ -106,18 +88,31 @@ class FolderSync:
     async def look(self) -> None:
         """Look through the whole folder once more, and return when that is done."""
         self._wanted_round = max(self._wanted_round, self._rounds + 1) + 1
-        self._everything = True
-        self._wake.set()
         goal = self._wanted_round
         while self._rounds < goal:
+            self._intake.mark(None)
             self._wake.set()
-            self._everything = True
             await self._progress.wait()
+
+    @property
+    def held(self) -> Held | None:
+        """Deletions that wait for a person."""
+        return self._intake.held
+
+    async def decide(self, seen: str, *, allow: bool) -> bool:
+        """Delete elsewhere what is held, or bring it back; False when it is not as seen."""
+        self._intake.verdict = verdict = Verdict(seen, allow)
+        try:
+            await self.look()
+        finally:
+            self._intake.verdict = None
+        return verdict.taken
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is left to do that is known of."""
-        return not (self._busy or self._dirty or self._touched or self._placing.unseen)
+        waits = self._touched or self._placing.unseen
+        return self._intake.is_idle and not (self._busy or waits)
 
     def reasons(self) -> list[str]:
         """What keeps the folder from being in sync, a sentence each."""
@@ -133,7 +128,7 @@ class FolderSync:
             state=state,
             files=self._totals[0],
             bytes=self._totals[1],
-            to_send=self._sending,
+            to_send=self._intake.sending,
             to_receive=self._receiving,
             watching=self._watcher.how,
             blocked=tuple(blocked),
@@ -165,10 +160,7 @@ class FolderSync:
                 # The first look comes after the watch stands: nothing falls between the two.
                 begun = True
                 task_status.started()
-            if directories is None:
-                self._everything = True
-            else:
-                self._dirty |= directories
+            self._intake.mark(directories)
             self._wake.set()
 
     async def _tidy(self) -> None:
@@ -184,8 +176,8 @@ class FolderSync:
             await self._ledger.do(partial(empty_trash, self._disk, day))
 
     def _pause(self) -> float:
-        troubled = self._trouble is not None
-        return RETRY_S if troubled or self._touched or self._dirty else self._config.scan_interval_s
+        again = self._trouble is not None or self._touched or not self._intake.is_idle
+        return RETRY_S if again else self._config.scan_interval_s
 
     async def _round(self) -> None:
         self._busy = True
@@ -209,67 +201,21 @@ class FolderSync:
         state = self._seams.ground.check(self.row.path, self._marker)
         if state is not RootState.OK:
             return Blocked(str(self.row.path), *_ROOT_TROUBLE[state])
-        held = await self._observe()
+        self._intake.mark(self._placing.unseen)
+        self._placing.unseen = set()
+        await self._intake.take()
+        self._touched |= self._intake.unplaced
+        self._intake.unplaced = set()
         await self._place()
         self._totals = await self._ledger.do(self._index.totals)
-        return held
-
-    # --- disk to vault ---------------------------------------------------------------------
-
-    async def _observe(self) -> Blocked | None:
-        # What is held is looked for again as a whole: a partial scan would see a part or nothing.
-        everything = self._everything or self._held
-        directories = None if everything else self._dirty | self._placing.unseen
-        self._everything, self._dirty = False, set()
-        self._placing.unseen = set()
-        if directories is not None and not directories:
-            return None
-        findings = await self._scan(directories)
-        if findings.vanished:
-            await trio.sleep(VANISH_S)
-            findings = await self._scan(directories)
-        known = await self._ledger.do(self._index.count)
-        vanishing = sum(1 + len(gone.rows) for gone in findings.vanished)
-        self._held = held = self._guard.holds(vanishing, known)
-        jobs = await self._ledger.do(partial(self._observer.structure, findings, deleting=not held))
-        self._touched |= self._observer.unplaced
-        self._observer.unplaced = set()
-        unread = await self._send(jobs)
-        again = self._unread.keys() if directories is None else {job.path for job in jobs}
-        kept = {path: each for path, each in self._unread.items() if path not in again}
-        self._unread = kept | {each.path: each for each in unread}
-        if not held:
+        if self._intake.held is None:
             return None
         return Blocked(
             str(self.row.path),
-            f"{vanishing} of {known} entries have vanished at once; nothing was deleted elsewhere",
-            "Put them back, or, if they are meant to go, delete them in smaller steps.",
+            self._intake.held.reason,
+            f"If they are meant to go: cozysync approve '{self.row.path}'. To have them back from "
+            f"the vault: cozysync approve --deny '{self.row.path}'.",
         )
-
-    async def _scan(self, directories: set[bytes] | None) -> Findings:
-        def work() -> Findings:
-            return scan(self._disk, self._index, Ignore.load(self._disk), directories)
-
-        findings = await self._ledger.do(work)
-        if directories is None:
-            self._scan_trouble.clear()
-        self._scan_trouble |= {each.path: each for each in findings.unscannable}
-        return findings
-
-    async def _send(self, jobs: Sequence[Job]) -> list[Unscannable]:
-        """Send and author contents; returns the files that could not be read."""
-        unread: list[Unscannable] = []
-        for at in range(0, len(jobs), FILES_PER_ENTRY):
-            self._sending = Amount(len(jobs) - at)
-            some = jobs[at : at + FILES_PER_ENTRY]
-            ready = await self._uploader.run(self._disk, some)
-            if ready:
-                await self._ledger.do(partial(self._observer.contents, ready))
-            taken = {job.path for job, _, _ in ready}
-            unread += self._uploader.unread
-            self._dirty |= {job.path.rpartition(b"/")[0] for job in some if job.path not in taken}
-        self._sending = Amount()
-        return unread
 
     # --- vault to disk ---------------------------------------------------------------------
 
@@ -315,7 +261,7 @@ class FolderSync:
             Blocked(
                 str(self.row.path / each.path.decode(errors="replace")), each.reason, each.remedy
             )
-            for each in (self._scan_trouble | self._unread).values()
+            for each in self._intake.troubles()
         ]
         found += [
             Blocked(

@@ -1,0 +1,26 @@
+"""What the control socket offers about deletions that wait for a person."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cozysync.daemon.answers import done, fields_of, route, text
+from cozysync.daemon.engine_slot import EngineSlot
+
+
+def held_routes(slot: EngineSlot) -> list[Route]:
+    """The routes, each of which asks the engine."""
+
+    async def held(_: Request) -> Response:
+        return JSONResponse({"held": slot.require().approvals.list()})
+
+    async def decide(request: Request) -> Response:
+        fields = await fields_of(request)
+        await slot.require().approvals.decide(
+            Path(text(fields, "path")), text(fields, "seen"), allow=fields.get("deny") is not True
+        )
+        return done()
+
+    return [route("GET", "/v1/held", held), route("POST", "/v1/held", decide)]

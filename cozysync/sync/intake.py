@@ -1,0 +1,153 @@
+"""From the disk to the vault: where one folder is looked at, and what is made of it.
+
+Hints say where to look. What was found is authored, except for deletions that somebody must
+approve first; contents follow once the server has them.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import trio
+
+from cozysync.disk import Disk, DiskIndex, Findings, Ignore, Unscannable, scan
+from cozysync.sync.guard import ASK_FROM_ENTRIES, Guard, Held, Verdict, held, known, weight
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.observe import Job, Observer
+from cozysync.sync.status import Amount
+from cozysync.sync.upload import Uploader
+from cozysync_conflict import NodeId
+
+# A name that vanished may be about to appear elsewhere: looked at again after so long.
+VANISH_S = 0.25
+# Contents authored together: the other side begins on the first while the next are read.
+FILES_PER_ENTRY = 2000
+
+_HELD = "held/"
+
+
+class Intake:
+    """One folder's way in. `mark` at any time; `take` is for the folder's one worker.
+
+    `unplaced` gathers nodes that are not on the disk as the vault has them: to be planned again.
+    `held` are the deletions that wait for a person, None when there are none.
+    """
+
+    def __init__(
+        self, disk: Disk, index: DiskIndex, ledger: Ledger, uploader: Uploader, share: float
+    ) -> None:
+        self._disk = disk
+        self._index = index
+        self._ledger = ledger
+        self._uploader = uploader
+        self._observer = Observer(ledger, index)
+        self._held_key = _HELD + index.root.hex()
+        self._guard = Guard(share, ledger.replica.settings.get_int(self._held_key))
+        self._dirty: set[bytes] = set()
+        self._everything = True
+        self._scan_trouble: dict[bytes, Unscannable] = {}
+        self._unread: dict[bytes, Unscannable] = {}
+        self.unplaced: set[NodeId] = set()
+        self.held: Held | None = None
+        self.verdict: Verdict | None = None
+        self.sending = Amount()
+
+    def mark(self, directories: Iterable[bytes] | None) -> None:
+        """Something may have changed in these directories; None: anywhere."""
+        if directories is None:
+            self._everything = True
+        else:
+            self._dirty |= set(directories)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is known that is to be looked at."""
+        return not self._dirty
+
+    def troubles(self) -> list[Unscannable]:
+        """What could not be taken in."""
+        return list((self._scan_trouble | self._unread).values())
+
+    async def take(self) -> None:
+        """Look where something may have changed, and author what has."""
+        # What is held is looked for again as a whole: a partial scan would see a part or nothing.
+        everything = self._everything or self._guard.held
+        directories = None if everything else self._dirty
+        self._everything, self._dirty = False, set()
+        if directories is not None and not directories:
+            return
+        findings = await self._scan(directories)
+        if findings.vanished:
+            await trio.sleep(VANISH_S)
+            findings = await self._scan(directories)
+        jobs = await self._ledger.do(partial(self._structure, findings, trio.current_time()))
+        unread = await self._send(jobs)
+        again = self._unread.keys() if directories is None else {job.path for job in jobs}
+        kept = {path: each for path, each in self._unread.items() if path not in again}
+        self._unread = kept | {each.path: each for each in unread}
+
+    async def _scan(self, directories: set[bytes] | None) -> Findings:
+        def work() -> Findings:
+            return scan(self._disk, self._index, Ignore.load(self._disk), directories)
+
+        findings = await self._ledger.do(work)
+        if directories is None:
+            self._scan_trouble.clear()
+        self._scan_trouble |= {each.path: each for each in findings.unscannable}
+        return findings
+
+    def _structure(self, findings: Findings, now_s: float) -> list[Job]:
+        """Author what needs no content, unless it is held; returns what does. Work of `do`."""
+        deleting = self._may_delete(findings, now_s)
+        jobs = self._observer.structure(findings, deleting=deleting)
+        self.unplaced |= self._observer.unplaced
+        self._observer.unplaced = set()
+        self._remember(self._guard.earlier if self.held is not None else 0)
+        return jobs
+
+    def _remember(self, earlier: int) -> None:
+        """A restart is no approval either."""
+        settings = self._ledger.replica.settings
+        if earlier != settings.get_int(self._held_key):
+            with self._ledger.replica.database.transaction():
+                settings.set_int(self._held_key, earlier)
+
+    def _may_delete(self, findings: Findings, now_s: float) -> bool:
+        count = weight(findings.vanished, self._index)
+        there = count
+        if count + self._guard.earlier >= ASK_FROM_ENTRIES:
+            there = known(self._index)
+        if not self._guard.holds(count, there, now_s):
+            self.held = None
+            self._guard.passed(count, now_s)
+            return True
+        self.held = held(findings, self._index, count, self._guard.earlier)
+        verdict = self.verdict
+        if verdict is None or verdict.seen != self.held.seen:
+            return False
+        verdict.taken = True
+        if not verdict.allow:
+            self._put_back(self.held.nodes)
+        self._guard.decided()
+        self.held = None
+        return verdict.allow
+
+    def _put_back(self, nodes: frozenset[NodeId]) -> None:
+        """Forget that these were ever here: the next plan brings them from the vault."""
+        with self._ledger.replica.database.transaction():
+            self._index.remove(nodes)
+        self.unplaced |= nodes
+
+    async def _send(self, jobs: Sequence[Job]) -> list[Unscannable]:
+        """Send and author contents; returns the files that could not be read."""
+        unread: list[Unscannable] = []
+        for at in range(0, len(jobs), FILES_PER_ENTRY):
+            self.sending = Amount(len(jobs) - at)
+            some = jobs[at : at + FILES_PER_ENTRY]
+            ready = await self._uploader.run(self._disk, some)
+            if ready:
+                await self._ledger.do(partial(self._observer.contents, ready))
+            taken = {job.path for job, _, _ in ready}
+            unread += self._uploader.unread
+            self._dirty |= {job.path.rpartition(b"/")[0] for job in some if job.path not in taken}
+        self.sending = Amount()
+        return unread
