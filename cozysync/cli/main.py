@@ -1,5 +1,6 @@
 """The `cozysync` command: its parts, and the one place where errors become words and exit codes."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -70,6 +71,9 @@ def options(
 
 def main() -> None:
     """Run the command line; ends the process with one of the registered exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # a file's name need be no text
     try:
         app()
     except Exception as error:

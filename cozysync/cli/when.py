@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import typer
 
-_AGO = re.compile(r"(\d+)\s*(s|sec|m|min|h|hour|d|day|w|week)[a-z]*(\s+ago)?$")
+_AGO = re.compile(r"(\d{1,9})\s*(s|sec|m|min|h|hour|d|day|w|week)[a-z]*(\s+ago)?$")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _CLOCK = ("%H:%M", "%H:%M:%S")
 
@@ -19,7 +19,7 @@ def when(words: str, now: datetime | None = None) -> float:
     """
     now = now or datetime.now().astimezone()
     plain = words.strip().lower()
-    if re.fullmatch(r"\d{9,}(\.\d+)?", plain):
+    if re.fullmatch(r"\d{9,12}(\.\d{1,9})?", plain):
         return float(plain)
     ago = _AGO.fullmatch(plain)
     if plain == "now":

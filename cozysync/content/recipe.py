@@ -78,8 +78,8 @@ def decode_recipe(detail: bytes) -> Recipe:
     parts = _parts(data, lengths)
     if form == _DIRECT:
         return _checked(Recipe(size, mtime_ns, chunks=parts))
-    if not parts:
-        raise Malformed("recipe: an empty list of lists")
+    if not parts or sum(length for _, length in parts) > MAX_FILE_CHUNKS * _ROW:
+        raise Malformed("recipe: a list of lists that is empty, or longer than any file needs")
     return Recipe(size, mtime_ns, lists=parts)
 
 

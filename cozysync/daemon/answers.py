@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +18,18 @@ Handler = Callable[[Request], Awaitable[Response]]
 # Requests are a path and a name; anything larger is a mistake.
 MAX_BODY = 64 * 1024
 
+# Seconds from 1970 to the year 5138; more would leave the integers of the database.
+_LAST_SECOND = 1e11
+_MOST_DIGITS = 18
+
 _log = logging.getLogger(__name__)
+
+
+class Json(JSONResponse):
+    """JSON in ASCII: a file's name need be no text, and its stray bytes travel as escapes."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode()
 
 
 class BadRequest(CozyError):
@@ -67,7 +79,7 @@ def problem(error: CozyError) -> Response:
         "remedy": error.remedy,
         "exit_code": int(error.exit_code),
     }
-    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+    return Json(body, status_code=status, media_type="application/problem+json")
 
 
 async def not_found(request: Request, _: Exception) -> Response:
@@ -79,14 +91,15 @@ async def not_found(request: Request, _: Exception) -> Response:
 async def fields_of(request: Request) -> dict[str, Any]:
     """The fields of a JSON request; raises `BadRequest`."""
 
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            raise BadRequest("it is too long")
+    body = bytearray()
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > MAX_BODY:
+                raise BadRequest("it is too long")
     try:
         fields = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("it is not JSON") from None
     if not isinstance(fields, dict):
         raise BadRequest("it is not a JSON object")
@@ -108,12 +121,20 @@ def number(fields: dict[str, Any], name: str) -> float | None:
     value = fields.get(name)
     if value is None:
         return None
-    if type(value) not in (int, float) or not value >= 0:
+    if type(value) not in (int, float) or not 0 <= value <= _LAST_SECOND:
         raise BadRequest(f"«{name}» is not a number of seconds")
     return float(value)
+
+
+def path_number(request: Request, name: str) -> int:
+    """A number in the path; raises `BadRequest`."""
+    value: str = request.path_params[name]
+    if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
+        raise BadRequest(f"«{name}» is not a number")
+    return int(value)
 
 
 def done() -> Response:
     """The answer that says no more than that it is done."""
 
-    return JSONResponse({})
+    return Json({})

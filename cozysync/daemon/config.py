@@ -69,7 +69,10 @@ def _raw(path: Path) -> dict[str, Value]:
             return _flat(path, tomllib.load(file))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        why = error.strerror or error
+        raise BadConfig(f"{path} cannot be read: {why}.", "Let cozysync read it.") from None
+    except (ValueError, RecursionError) as error:
         raise BadConfig(f"{path} is not TOML: {error}.", "Correct that line.") from None
 
 

@@ -12,9 +12,18 @@ from pathlib import Path
 import trio
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from cozysync.daemon.answers import done, fields_of, not_found, number, route, text
+from cozysync.daemon.answers import (
+    Json,
+    done,
+    fields_of,
+    not_found,
+    number,
+    path_number,
+    route,
+    text,
+)
 from cozysync.daemon.control_held import held_routes
 from cozysync.daemon.control_past import past_routes
 from cozysync.daemon.engine_slot import EngineSlot
@@ -28,7 +37,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
     """The application behind the socket; `stop` asks the daemon to end in good order."""
 
     async def status(_: Request) -> Response:
-        return JSONResponse(slot.status())
+        return Json(slot.status())
 
     async def settle(request: Request) -> Response:
         timeout = number(await fields_of(request), "timeout")
@@ -37,7 +46,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
         with trio.move_on_after(timeout if timeout is not None else float("inf")):
             settled = await slot.require().settle()
             in_sync, reasons = settled.in_sync, list(settled.reasons)
-        return JSONResponse({"in_sync": in_sync, "reasons": reasons})
+        return Json({"in_sync": in_sync, "reasons": reasons})
 
     async def add_folder(request: Request) -> Response:
         fields = await fields_of(request)
@@ -58,26 +67,26 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
 
     async def start_pairing(_: Request) -> Response:
         number, code = await pairings.begin(slot.require())
-        return JSONResponse({"pairing": number, "code": code})
+        return Json({"pairing": number, "code": code})
 
     async def wait_for_pairing(request: Request) -> Response:
         wait = min(float(request.query_params.get("wait", "0")), LONGEST_WAIT_S)
-        device = await pairings.wait(request.path_params["number"], wait)
-        return JSONResponse({"device": device})
+        device = await pairings.wait(path_number(request, "number"), wait)
+        return Json({"device": device})
 
     async def cancel_pairing(request: Request) -> Response:
-        pairings.cancel(request.path_params["number"])
+        pairings.cancel(path_number(request, "number"))
         return done()
 
     async def try_again(_: Request) -> Response:
         ended = await slot.require().alarms.end()
-        return JSONResponse({"ended": str(ended.kind) if ended is not None else None})
+        return Json({"ended": str(ended.kind) if ended is not None else None})
 
     async def stop_daemon(_: Request) -> Response:
         stop()
-        return JSONResponse({"stopping": True}, status_code=HTTPStatus.ACCEPTED)
+        return Json({"stopping": True}, status_code=HTTPStatus.ACCEPTED)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             route("GET", "/v1/status", status),
             route("POST", "/v1/settle", settle),
@@ -87,11 +96,13 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             route("POST", "/v1/folders/pause", pause_folder),
             route("POST", "/v1/folders/resume", resume_folder),
             route("POST", "/v1/pairings", start_pairing),
-            route("GET", "/v1/pairings/{number:int}", wait_for_pairing),
-            route("DELETE", "/v1/pairings/{number:int}", cancel_pairing),
+            route("GET", "/v1/pairings/{number}", wait_for_pairing),
+            route("DELETE", "/v1/pairings/{number}", cancel_pairing),
             *past_routes(slot),
             *held_routes(slot),
             route("POST", "/v1/stop", stop_daemon),
         ],
         exception_handlers={404: not_found, 405: not_found},
     )
+    app.router.redirect_slashes = False
+    return app

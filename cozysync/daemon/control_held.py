@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from cozysync.daemon.answers import done, fields_of, route, text
+from cozysync.daemon.answers import Json, done, fields_of, route, text
 from cozysync.daemon.engine_slot import EngineSlot
 
 
@@ -14,7 +14,7 @@ def held_routes(slot: EngineSlot) -> list[Route]:
     """The routes, each of which asks the engine."""
 
     async def held(_: Request) -> Response:
-        return JSONResponse({"held": slot.require().approvals.list()})
+        return Json({"held": slot.require().approvals.list()})
 
     async def decide(request: Request) -> Response:
         fields = await fields_of(request)

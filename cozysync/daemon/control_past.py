@@ -3,10 +3,19 @@
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from cozysync.daemon.answers import BadRequest, done, fields_of, number, route, text
+from cozysync.daemon.answers import (
+    BadRequest,
+    Json,
+    done,
+    fields_of,
+    number,
+    path_number,
+    route,
+    text,
+)
 from cozysync.daemon.engine_slot import EngineSlot
 from cozysync_conflict import Policy
 
@@ -20,13 +29,13 @@ def past_routes(slot: EngineSlot) -> list[Route]:
         path = request.query_params.get("path")
         limit = min(int(request.query_params.get("limit", "100")), LOG_LIMIT)
         lines = await slot.require().past.log(Path(path) if path else None, limit)
-        return JSONResponse({"lines": [line.to_json() for line in lines]})
+        return Json({"lines": [line.to_json() for line in lines]})
 
     async def restore(request: Request) -> Response:
         fields = await fields_of(request)
         at, seen = number(fields, "at"), fields.get("seen")
         plan = await slot.require().past.restore(Path(text(fields, "path")), at, seen)
-        return JSONResponse(plan.to_json())
+        return Json(plan.to_json())
 
     async def rewind(request: Request) -> Response:
         fields = await fields_of(request)
@@ -35,14 +44,14 @@ def past_routes(slot: EngineSlot) -> list[Route]:
             raise BadRequest("«since» is missing")
         device, seen = text(fields, "device"), fields.get("seen")
         plan = await slot.require().past.rewind(device, since, seen)
-        return JSONResponse(plan.to_json())
+        return Json(plan.to_json())
 
     async def conflicts(_: Request) -> Response:
         found = await slot.require().inbox.conflicts()
-        return JSONResponse({"conflicts": [each.to_json() for each in found]})
+        return Json({"conflicts": [each.to_json() for each in found]})
 
     async def version(request: Request) -> Response:
-        id, at = request.path_params["id"], request.path_params["number"]
+        id, at = request.path_params["id"], path_number(request, "number")
         content = await slot.require().inbox.content(id, at)
         return Response(content, media_type="application/octet-stream")
 
@@ -54,7 +63,7 @@ def past_routes(slot: EngineSlot) -> list[Route]:
             seen=text(fields, "seen"),
             anyway=fields.get("anyway") is True,
         )
-        return JSONResponse(view.to_json())
+        return Json(view.to_json())
 
     async def policy(request: Request) -> Response:
         fields = await fields_of(request)
@@ -66,7 +75,7 @@ def past_routes(slot: EngineSlot) -> list[Route]:
         route("POST", "/v1/restore", restore),
         route("POST", "/v1/rewind", rewind),
         route("GET", "/v1/conflicts", conflicts),
-        route("GET", "/v1/conflicts/{id}/versions/{number:int}", version),
+        route("GET", "/v1/conflicts/{id}/versions/{number}", version),
         route("POST", "/v1/conflicts/{id}", decide),
         route("POST", "/v1/folders/conflicts", policy),
     ]

@@ -4,8 +4,11 @@ The file stands in the folder's root and is synced like any other, so all device
 """
 
 import os
+import re
+import warnings
 
 import pathspec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from cozysync.disk.posix import PRIVATE, Disk
 
@@ -26,13 +29,17 @@ BUILT_IN = (
 """Ignored everywhere; a line `!NAME` in `.cozyignore` takes one back."""
 
 _MAX_RULES = 1024 * 1024
+# One thing of a path that a rule names: any character, an escaped one, itself, or a class.
+_ONE = r"(?:\[\^/\](?!\*)|\\.|[^\\/\[\](){}|*]|\[[^/\]]*\])"
+_STAR_BEFORE_STAR = re.compile(rf"\[\^/\]\*({_ONE}+)(?=\[\^/\]\*)")
 
 
 class Ignore:
     """The rules of one folder, as they stand in its file."""
 
     def __init__(self, text: str = "") -> None:
-        self._spec = pathspec.GitIgnoreSpec.from_lines([*BUILT_IN, *text.splitlines()])
+        rules = [_rule(line) for line in (*BUILT_IN, *text.splitlines())]
+        self._spec = pathspec.GitIgnoreSpec([each for each in rules if each is not None])
 
     @classmethod
     def load(cls, disk: Disk) -> "Ignore":
@@ -49,3 +56,25 @@ class Ignore:
             return True
         name = os.fsdecode(path)
         return bool(self._spec.match_file(name + "/" if directory else name))
+
+
+def _rule(line: str) -> GitIgnoreSpecPattern | None:
+    """The rule of a line; None for one that cannot be meant, as git has it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of `[[`, which means itself
+            rule = GitIgnoreSpecPattern(line)
+            if rule.regex is not None:
+                rule.regex = re.compile(_without_going_back(rule.regex.pattern))
+    except (ValueError, re.error):
+        return None
+    return rule
+
+
+def _without_going_back(pattern: str) -> str:
+    """The pattern of a rule, made so that no name can keep it busy.
+
+    What stands between two stars may as well be found where it first occurs. Trying all other
+    places too would take minutes for a rule with six stars and a long name.
+    """
+    return _STAR_BEFORE_STAR.sub(r"(?>[^/]*?\1)", pattern)

@@ -52,11 +52,13 @@ class Server:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(
+        app = Starlette(
             routes=[route for part in self._parts for route in part.routes()],
             exception_handlers={404: nothing_there, 405: nothing_there},
             lifespan=self._lifespan,
         )
+        app.router.redirect_slashes = False  # what is not there is not there
+        return app
 
     def stop_waiting(self) -> None:
         """Let every waiting reader go, so that the server can stop."""

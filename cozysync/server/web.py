@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -57,10 +58,11 @@ def message(data: bytes) -> Response:
 async def body_of(request: Request, most: int) -> bytes:
     """The request's body; raises `Refusal` when it has more than `most` bytes."""
     data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > most:
-            raise Refusal(ErrorCode.TOO_LARGE, f"a body has at most {most} bytes here")
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            data += piece
+            if len(data) > most:
+                raise Refusal(ErrorCode.TOO_LARGE, f"a body has at most {most} bytes here")
     return bytes(data)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+_MAX_DETAIL = 300
+
 
 class ErrorCode(StrEnum):
     """What went wrong, for programs. Codes are never reused or renamed."""
@@ -138,9 +140,13 @@ class Problem:
 
     @classmethod
     def decode(cls, data: bytes) -> "Problem":
-        """The problem in a reply; raises `Malformed` when it is none."""
+        """The problem in a reply; raises `Malformed` when it is none.
+
+        The detail is shown to people: one line of it, and nothing that a terminal would obey.
+        """
         try:
             body = json.loads(data)
-            return cls(ErrorCode(body["code"]), str(body["detail"]))
-        except (ValueError, KeyError, TypeError) as error:
+            code, detail = ErrorCode(body["code"]), str(body["detail"])[:_MAX_DETAIL]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Malformed("an error reply that is no problem report") from error
+        return cls(code, "".join(each if each.isprintable() else " " for each in detail))

@@ -25,6 +25,7 @@ class MemoryServer:
         self.state = LogState(vault)
         self.frames = []
         self.packs = {}
+        self.mailboxes = {}
         self._grown = trio.Event()
 
     def append(self, entry):
@@ -117,6 +118,35 @@ class MemoryRemote:
         if pack not in self._server.packs:
             raise Refused(ErrorCode.NOT_FOUND, "no such pack")
         return self._server.packs[pack][start : start + length]
+
+    async def open_mailbox(self):
+        await trio.lowlevel.checkpoint()
+        self._check()
+        number = max(self._server.mailboxes, default=0) + 1
+        self._server.mailboxes[number] = {}
+        return number
+
+    async def leave(self, box, side, index, message):
+        await trio.lowlevel.checkpoint()
+        if self._mailbox(box).setdefault((side, index), message) != message:
+            raise Refused(ErrorCode.CONFLICT, "this message was left already")
+
+    async def collect(self, box, side, index, wait_s):
+        with trio.move_on_after(wait_s):
+            while (side, index) not in self._mailbox(box):  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        return self._mailbox(box).get((side, index))
+
+    async def close_mailbox(self, box):
+        await trio.lowlevel.checkpoint()
+        self._check()
+        self._server.mailboxes.pop(box, None)
+
+    def _mailbox(self, box):
+        self._check()
+        if box not in self._server.mailboxes:
+            raise Refused(ErrorCode.NOT_FOUND, "no such mailbox; it may have expired")
+        return self._server.mailboxes[box]
 
     async def close(self):
         await trio.lowlevel.checkpoint()

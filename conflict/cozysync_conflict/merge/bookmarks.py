@@ -35,9 +35,9 @@ def merge_chromium(base: bytes | None, earlier: bytes, later: bytes) -> bytes | 
         was = json.loads(base) if base is not None else {"roots": {}}
         merged = {**other, "roots": _merged_roots(was["roots"], one["roots"], other["roots"])}
         merged.pop("checksum", None)
+        return json.dumps(merged, indent=3, ensure_ascii=False).encode() + b"\n"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Unsure):
         return None
-    return json.dumps(merged, indent=3, ensure_ascii=False).encode() + b"\n"
 
 
 def _merged_roots(was: Json, one: Json, other: Json) -> Json:

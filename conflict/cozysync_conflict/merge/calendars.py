@@ -31,6 +31,7 @@ _ONCE_IN_CALENDARS = frozenset(b"DESCRIPTION ORG PHOTO ROLE TITLE TZ URL NOTE KE
 LISTS = frozenset(b"CATEGORIES EXDATE NICKNAME RDATE RESOURCES".split())
 # A person or thing that the value names, whatever the parameters say of it.
 _NAMED_BY_VALUE = frozenset(b"ATTENDEE MEMBER RELATED-TO".split())
+_MOST_DIGITS = 18
 _IDENTITIES = (b"UID", b"TZID", b"X-WR-ALARMUID")
 
 
@@ -121,12 +122,16 @@ def _both_components(base: Item | None, earlier: Component, later: Component) ->
 
 
 def _both_properties(base: Property | None, earlier: Property, later: Property) -> Property:
-    if earlier.name == b"SEQUENCE" and earlier.value.isdigit() and later.value.isdigit():
+    if earlier.name == b"SEQUENCE" and _is_count(earlier.value) and _is_count(later.value):
         return max(earlier, later, key=lambda each: int(each.value))
     heads = {_kind(each) for each in (base, earlier, later) if each is not None}
     if later.name in LISTS and len(heads) == 1:
         return _joined_lists(base, earlier, later)
     return later
+
+
+def _is_count(value: bytes) -> bool:
+    return value.isdigit() and len(value) <= _MOST_DIGITS
 
 
 def _joined_lists(base: Property | None, earlier: Property, later: Property) -> Property:

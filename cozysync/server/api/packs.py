@@ -1,6 +1,7 @@
 """Packs: uploads as a stream, downloads whole or in ranges, and which are missing."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.routing import Route
 from cozysync.server.access import Access
 from cozysync.server.failures import Refusal
 from cozysync.server.offload import Offload
-from cozysync.server.packs import DirectoryPacks
+from cozysync.server.packs import DirectoryPacks, PackWriter
 from cozysync.server.web import BINARY, body_of, message, pack_of, route, whole_number
 from cozysync_protocol import (
     MAX_INTEGER,
@@ -51,17 +52,7 @@ class PacksApi:
             return Response(status_code=204)
         writer = self._packs.writer(vault, pack)
         try:
-            size = 0
-            pending = bytearray()
-            async for data in request.stream():
-                size += len(data)
-                if size > MAX_PACK:
-                    raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
-                pending += data
-                if len(pending) >= PIECE:
-                    await self._offload(partial(writer.write, bytes(pending)))
-                    pending.clear()
-            await self._offload(partial(writer.write, bytes(pending)))
+            await self._receive(request, writer)
             await self._offload(writer.finish)
         finally:
             writer.abandon()
@@ -92,6 +83,20 @@ class PacksApi:
                 return
             start += len(piece)
             yield piece
+
+    async def _receive(self, request: Request, writer: PackWriter) -> None:
+        size = 0
+        pending = bytearray()
+        async with aclosing(request.stream()) as pieces:
+            async for data in pieces:
+                size += len(data)
+                if size > MAX_PACK:
+                    raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
+                pending += data
+                if len(pending) >= PIECE:
+                    await self._offload(partial(writer.write, bytes(pending)))
+                    pending.clear()
+        await self._offload(partial(writer.write, bytes(pending)))
 
     async def missing(self, request: Request) -> Response:
         vault = await self._access.vault(request)
