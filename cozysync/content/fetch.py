@@ -1,10 +1,11 @@
 """From packs to chunks: which bytes to read, and opening what came."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cozysync.content.compress import unpack_chunk
-from cozysync.vault import VaultKeys
+from cozysync.vault import CannotOpen, MissingEpoch, VaultKeys
 from cozysync_protocol import ChunkId, ChunkLocation, Malformed, PackId
 
 # Reading through a gap is cheaper than another request (about 1 ms, or 300 KB on loopback).
@@ -46,14 +47,27 @@ def open_read(keys: VaultKeys, read: Read, data: bytes) -> dict[ChunkId, bytes]:
     if len(data) != read.length:
         raise Malformed("a pack that is shorter than it was")
     view = memoryview(data)
+    return {each.chunk: _opened(keys, read, view, each) for each in read.locations}
+
+
+def open_what_is_sound(
+    keys: VaultKeys, read: Read, data: bytes
+) -> tuple[dict[ChunkId, bytes], set[ChunkId]]:
+    """As `open_read`, but a chunk that is not what was stored spoils no other: those are named."""
+    view = memoryview(data)
     opened: dict[ChunkId, bytes] = {}
     for each in read.locations:
-        at = each.offset - read.start
-        plain = unpack_chunk(keys.open_chunk(view[at : at + each.length], each.chunk))
-        if keys.chunk_id(plain) != each.chunk:
-            raise Malformed("a chunk whose content does not fit its name")
-        opened[each.chunk] = plain
-    return opened
+        with suppress(Malformed, CannotOpen, MissingEpoch):  # the epoch stands in the bytes, too
+            opened[each.chunk] = _opened(keys, read, view, each)
+    return opened, {each.chunk for each in read.locations} - opened.keys()
+
+
+def _opened(keys: VaultKeys, read: Read, view: memoryview, each: ChunkLocation) -> bytes:
+    at = each.offset - read.start
+    plain = unpack_chunk(keys.open_chunk(view[at : at + each.length], each.chunk))
+    if keys.chunk_id(plain) != each.chunk:
+        raise Malformed("a chunk whose content does not fit its name")
+    return plain
 
 
 def _continues(run: list[ChunkLocation], each: ChunkLocation) -> bool:

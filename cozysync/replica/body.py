@@ -24,7 +24,9 @@ from cozysync.replica.operation_codec import OperationReader, OperationWriter, p
 from cozysync_conflict import Batch, VersionVector
 from cozysync_protocol import MAX_ENTRY_PACKS, ChunkId, ChunkLocation, Malformed, PackId
 
-BODY_VERSION = 1
+BODY_VERSION = 2
+# As 2, without the packs that are retired. Written whenever there are none.
+_PLAIN_VERSION = 1
 
 _PLAIN, _COMPRESSED = 0, 1
 # Below this a frame's header and the missing repetition leave nothing to gain.
@@ -38,11 +40,13 @@ class SealedBody:
     """What an entry of kind SEALED carries.
 
     `chunks` are locations that no earlier entry of this device announced. `batch.operations`
-    may be empty when an entry only announces locations.
+    may be empty when an entry only announces locations. `retired` are packs in which the author
+    found something lost or damaged: whoever holds what lies there sends it anew.
     """
 
     batch: Batch
     chunks: tuple[ChunkLocation, ...] = ()
+    retired: tuple[PackId, ...] = ()
 
 
 def encode_body(body: SealedBody) -> bytes:
@@ -52,7 +56,11 @@ def encode_body(body: SealedBody) -> bytes:
     stamps or dots are not the author's own, one after another: a fault of the caller.
     """
     batch = body.batch
-    if len(batch.operations) > MAX_OPERATIONS or len(body.chunks) > MAX_CHUNKS:
+    if (
+        len(batch.operations) > MAX_OPERATIONS
+        or len(body.chunks) > MAX_CHUNKS
+        or len(body.retired) > MAX_ENTRY_PACKS
+    ):
         raise ValueError("too much for one body: split it first")
     writer = OperationWriter(batch.device)
     operations = writer.operations(batch.operations)
@@ -62,13 +70,14 @@ def encode_body(body: SealedBody) -> bytes:
     first = batch.operations[0] if batch.operations else None
     plain = msgpack.packb(
         (
-            BODY_VERSION,
+            BODY_VERSION if body.retired else _PLAIN_VERSION,
             writer.devices(),
             context,
             first.dot.counter if first else 0,
             first.stamp.time if first else 0,
             operations,
             _written_chunks(body.chunks),
+            *((b"".join(body.retired),) if body.retired else ()),
         )
     )
     if len(plain) > MAX_BODY:
@@ -96,9 +105,11 @@ def decode_body(data: bytes) -> SealedBody:
 
 
 def _body(value: Any) -> SealedBody:
-    version, devices, context, first, time, operations, chunks = value
-    if version != BODY_VERSION:
+    version, devices, context, first, time, operations, chunks, *rest = value
+    if version not in (_PLAIN_VERSION, BODY_VERSION):
         raise Malformed(f"a sealed body has version {version!r}, known is {BODY_VERSION}")
+    if len(rest) != version - _PLAIN_VERSION:
+        raise Malformed("a sealed body has other fields than its version")
     reader = OperationReader(devices)
     seen: dict[bytes, int] = {}
     for index, counter in pairs(context):
@@ -110,7 +121,14 @@ def _body(value: Any) -> SealedBody:
         context=VersionVector(seen),
         operations=reader.operations(operations, first, time),
     )
-    return SealedBody(batch, _read_chunks(chunks))
+    return SealedBody(batch, _read_chunks(chunks), _read_packs(*rest) if rest else ())
+
+
+def _read_packs(ids: Any) -> tuple[PackId, ...]:
+    """Pack ids, one after another; none at all is not how a body says that."""
+    if not 0 < _length(ids) <= _ID * MAX_ENTRY_PACKS:
+        raise Malformed("a sealed body has too many or no packs to retire")
+    return tuple(PackId(ids[at : at + _ID]) for at in range(0, len(ids), _ID))
 
 
 def _written_chunks(chunks: Iterable[ChunkLocation]) -> tuple[bytes, bytes, list[int]]:

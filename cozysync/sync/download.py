@@ -1,29 +1,48 @@
 """From the vault's contents to staged files: fetching chunks, or finding them on this disk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
 import trio
 
-from cozysync.content import Part, Read, Recipe, decode_recipe, expand, open_read, plan_reads
+from cozysync.content import (
+    Part,
+    Read,
+    Recipe,
+    decode_recipe,
+    expand,
+    open_what_is_sound,
+    plan_reads,
+    recipe_digest,
+)
 from cozysync.disk import Disk
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
-from cozysync.sync.remote import Remote
+from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.seams import Seams
 from cozysync_conflict import Content
-from cozysync_protocol import ChunkId
+from cozysync_protocol import ChunkId, ChunkLocation, ErrorCode, Malformed
 
 # Plaintext held at once; large files are written in windows of this size.
 WINDOW = 32 * 1024 * 1024
+
+# A pack that is gone, or shorter than what was asked for.
+_NOT_THERE = (ErrorCode.NOT_FOUND, ErrorCode.MALFORMED)
 
 Local = tuple[bytes, Recipe]
 """A file on this disk and the recipe of what it holds, as far as the index knows."""
 
 
-class NotYet(Exception):
-    """The vault does not say yet where a chunk lies; more of the log is to come."""
+class Unavailable(Exception):
+    """A content that cannot be had: `chunks` are lost, damaged, or nobody said where they lie.
+
+    Without chunks, the content is not what its author said it is.
+    """
+
+    def __init__(self, chunks: Iterable[ChunkId] = ()) -> None:
+        super().__init__("a content that cannot be had")
+        self.chunks = frozenset(chunks)
 
 
 class Downloader:
@@ -39,12 +58,28 @@ class Downloader:
         self._limit = trio.CapacityLimiter(downloads)
 
     async def recipe(self, content: Content) -> Recipe:
-        """The content's recipe with all its chunks listed; raises `NotYet`."""
-        recipe = decode_recipe(content.detail)
-        if recipe.lists:
-            pieces = await self.chunks([chunk for chunk, _ in recipe.lists])
-            recipe = expand(recipe, pieces.__getitem__)
+        """The content's recipe with all its chunks listed, and just what its digest says.
+
+        Raises `Unavailable`.
+        """
+        try:
+            recipe = decode_recipe(content.detail)
+            if recipe.lists:
+                pieces = await self.chunks([chunk for chunk, _ in recipe.lists])
+                recipe = expand(recipe, pieces.__getitem__)
+        except Malformed as error:
+            raise Unavailable from error
+        # A device that lies here would give two devices two contents under one digest.
+        if recipe_digest(self._ledger.keys, recipe) != content.digest:
+            raise Unavailable
         return recipe
+
+    async def whole(self, content: Content) -> bytes:
+        """A content that fits into memory; raises `Unavailable`."""
+        recipe = await self.recipe(content)
+        if recipe.inline is not None:
+            return recipe.inline
+        return joined(recipe.chunks, await self.chunks([chunk for chunk, _ in recipe.chunks]))
 
     async def stage(self, disk: Disk, path: bytes, recipe: Recipe, local: Local | None) -> None:
         """Write a large content to a new file, window by window."""
@@ -60,25 +95,47 @@ class Downloader:
             file.close()
 
     async def chunks(self, ids: Sequence[ChunkId]) -> dict[ChunkId, bytes]:
-        """The plaintexts of these chunks, fetched and checked; raises `NotYet`."""
+        """The plaintexts of these chunks, fetched and checked.
+
+        Raises `Unavailable` for those that cannot be had; by then other devices are asked.
+        """
         wanted = set(ids)
         if not wanted:
             return {}
         locations = await self._ledger.do(partial(self._ledger.replica.chunks.locate, wanted))
-        if len(locations) < len(wanted):
-            raise NotYet
-        opened: dict[ChunkId, bytes] = {}
-        async with trio.open_nursery() as nursery:
-            for read in plan_reads(locations.values()):
-                nursery.start_soon(self._fetch, read, opened.update)
+        opened, lost = await self.fetch(locations.values())
+        if len(opened) < len(wanted):
+            packs = {locations[chunk].pack for chunk in lost}
+            await self._ledger.do(partial(self._ledger.miss, wanted - opened.keys(), packs))
+            raise Unavailable(wanted - opened.keys())
         return opened
 
-    async def _fetch(self, read: Read, keep: Callable[[dict[ChunkId, bytes]], None]) -> None:
+    async def fetch(
+        self, locations: Iterable[ChunkLocation]
+    ) -> tuple[dict[ChunkId, bytes], set[ChunkId]]:
+        """The plaintexts of the chunks at these places, and the chunks that are not there."""
+        opened: dict[ChunkId, bytes] = {}
+        lost: set[ChunkId] = set()
+        async with trio.open_nursery() as nursery:
+            for read in plan_reads(locations):
+                nursery.start_soon(self._fetch, read, opened, lost)
+        return opened, lost
+
+    async def _fetch(self, read: Read, opened: dict[ChunkId, bytes], lost: set[ChunkId]) -> None:
         async with self._limit:
-            data = await self._link.attempt(
-                partial(self._remote.get_pack, read.pack, read.start, read.length)
+            try:
+                data = await self._link.attempt(
+                    partial(self._remote.get_pack, read.pack, read.start, read.length)
+                )
+            except Refused as error:
+                if error.code not in _NOT_THERE:
+                    raise
+                data = b""
+            sound, damaged = await self._seams.offload(
+                partial(open_what_is_sound, self._ledger.keys, read, data)
             )
-            keep(await self._seams.offload(partial(open_read, self._ledger.keys, read, data)))
+            opened |= sound
+            lost |= damaged
 
     def _find(
         self, disk: Disk, local: Local | None, old: dict[ChunkId, int], window: Sequence[Part]
@@ -122,8 +179,20 @@ def _windows(chunks: Sequence[Part]) -> Iterator[Sequence[Part]]:
         yield window
 
 
+def joined(parts: Iterable[Part], held: dict[ChunkId, bytes]) -> bytes:
+    """The content that these chunks make; raises `Unavailable` when a length was made up."""
+    return b"".join(_part(held, part) for part in parts)
+
+
+def _part(held: dict[ChunkId, bytes], part: Part) -> bytes:
+    data = held[part[0]]
+    if len(data) != part[1]:
+        raise Unavailable
+    return data
+
+
 def _write(file: BinaryIO, window: Sequence[Part], held: dict[ChunkId, bytes]) -> None:
-    for chunk, _ in window:
-        data = memoryview(held[chunk])
+    for part in window:
+        data = memoryview(_part(held, part))
         while data:
             data = data[file.write(data) :]

@@ -1,6 +1,6 @@
 """The engine of one device: what ties ledger, server and folders together."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from cozysync.sync.paths import Paths
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
 from cozysync.sync.remote import Remote
+from cozysync.sync.repair import Repairs
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.status import (
@@ -97,11 +98,9 @@ class Engine:
         downloader = Downloader(self.ledger, self.link, self.remote, seams, config.downloads)
         self.inbox = Inbox(self.ledger, downloader)
         self.past = Past(self.ledger, self.link, seams, config.retention)
-        self._merger = Merger(
-            self.ledger,
-            downloader,
-            Uploader(self.ledger, self.link, self.remote, seams, config.uploads),
-        )
+        self._uploader = Uploader(self.ledger, self.link, self.remote, seams, config.uploads)
+        self._merger = Merger(self.ledger, downloader, self._uploader)
+        self.repairs = Repairs(self.ledger, downloader, self._uploader, seams)
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
         self.approvals = Approvals(lambda: [folder for folder, _ in self._folders.values()])
         self._rows = {row.path: row for row in self.replica.folders.list()}
@@ -122,7 +121,7 @@ class Engine:
         finally:
             with trio.CancelScope(shield=True):
                 await self.remote.close()
-            self._merger.close()
+            self._uploader.close()
             self.replica.close()
 
     async def settle(self) -> Settled:
@@ -269,6 +268,20 @@ class Engine:
         self._nursery.start_soon(self._begin, row)
 
     async def _begin(self, row: FolderRow) -> None:
+        """Sync a folder; what the server must not do ends that, until the alarm is over."""
+        while self._rows.get(row.path) == row:
+            try:
+                await self._sync(row)
+                return
+            except* (ProtocolError, CozyError) as group:
+                for error in leaves_of(group):
+                    if not await self.alarms.met(error):
+                        raise
+            self._folders.pop(row.path, None)
+            await self.alarms.until(standing=False)
+            self._beginning.add(row.path)
+
+    async def _sync(self, row: FolderRow) -> None:
         try:
             await self._hear_news()
             node = await self.ledger.do(partial(self._node_of, row))
@@ -324,11 +337,12 @@ class Engine:
     # --- alarms ----------------------------------------------------------------------------
 
     async def _talk(self) -> None:
-        """Pull, push and merge, as long as no alarm stands."""
+        """Pull, push, merge and repair, as long as no alarm stands."""
         tasks = (
             self._puller.run,
             partial(push, self.ledger, self.link, self.remote),
             self._merger.run,
+            self.repairs.run,
         )
         while True:
             await self.alarms.until(standing=False)
@@ -346,6 +360,15 @@ class Engine:
             if not await self.alarms.met(error):
                 raise
             talking.cancel()
+
+
+def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[Exception]:
+    """The single errors of a group."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves_of(error)
+        elif isinstance(error, Exception):
+            yield error
 
 
 def _told(alarm: Alarm | None) -> Blocked | None:

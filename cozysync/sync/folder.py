@@ -85,6 +85,10 @@ class FolderSync:
         self._touched |= nodes
         self._wake.set()
 
+    def arrived(self) -> None:
+        """Chunks that could not be had have a place again."""
+        self.touched(set(self._placing.lacking))
+
     async def look(self) -> None:
         """Look through the whole folder once more, and return when that is done."""
         self._wanted_round = max(self._wanted_round, self._rounds + 1) + 1
@@ -139,6 +143,7 @@ class FolderSync:
     async def run(self) -> None:
         """Keep the folder in sync until cancelled."""
         self._ledger.listeners.append(self.touched)
+        self._ledger.arrivals.append(self.arrived)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._watch)
@@ -150,6 +155,7 @@ class FolderSync:
                     await trio.sleep(SETTLE_S)
         finally:
             self._ledger.listeners.remove(self.touched)
+            self._ledger.arrivals.remove(self.arrived)
             self._uploader.close()
             self._disk.close()
 
@@ -201,6 +207,8 @@ class FolderSync:
         state = self._seams.ground.check(self.row.path, self._marker)
         if state is not RootState.OK:
             return Blocked(str(self.row.path), *_ROOT_TROUBLE[state])
+        if self._intake.looks_at_all:  # what the server lost may be there again
+            self._touched |= self._placing.lacking.keys()
         self._intake.mark(self._placing.unseen)
         self._placing.unseen = set()
         await self._intake.take()
@@ -221,9 +229,11 @@ class FolderSync:
 
     async def _place(self) -> None:
         touched, self._touched = self._touched, set()
+        for node in touched:
+            self._placing.lacking.pop(node, None)
         steps = await self._ledger.do(partial(self._plan, touched))
         if not steps:
-            self._placing.crowded = []
+            self._placing.crowded.clear()
             return
         self._receiving = Amount(len(steps))
         try:
@@ -271,9 +281,19 @@ class FolderSync:
             )
             for each in self._placing.crowded
         ]
+        found += [
+            Blocked(str(self.row.path / path.decode(errors="replace")), *_LACKING)
+            for path in self._placing.lacking.values()
+        ]
         return [self._trouble, *found] if self._trouble is not None else found
 
 
+_LACKING = (
+    "its content cannot be had: the server lost it or gives out something else, or the device "
+    "that wrote it said wrong things of it",
+    "A device that still holds it sends it anew by itself; cozysync verify tells what is missing. "
+    "Otherwise bring back an older version: cozysync restore.",
+)
 _ROOT_TROUBLE = {
     RootState.ABSENT: (
         "the folder is not there; nothing was deleted elsewhere",

@@ -1,13 +1,14 @@
 """The conflict inbox of a vault, as this device shows it and decides in it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cozysync.content import decode_recipe
+from cozysync.content import Recipe, decode_recipe
 from cozysync.sync.conflict_names import conflict_label, seconds
-from cozysync.sync.download import Downloader
+from cozysync.sync.download import Downloader, Unavailable
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.paths import Paths
 from cozysync.vault.errors import CozyError, ExitCode
@@ -26,7 +27,7 @@ from cozysync_conflict import (
     read_cases,
     take_back,
 )
-from cozysync_protocol import DeviceId
+from cozysync_protocol import DeviceId, Malformed
 
 SHOWN_BYTES = 4 * 1024 * 1024
 """What is larger is not handed out for a comparison on a terminal."""
@@ -92,16 +93,18 @@ class Inbox:
     async def content(self, id: str, number: int) -> bytes:
         """What version `number` (from 1; 0: what the file holds now) holds."""
         content = await self._ledger.do(partial(self._content_of, id, number))
-        recipe = decode_recipe(content.detail)
-        if recipe.size > SHOWN_BYTES:
+        recipe = _recipe(content)
+        if recipe is not None and recipe.size > SHOWN_BYTES:
             raise CozyError(
                 "That version is too large to be shown.", "Compare the files with their programs."
             )
-        recipe = await self._downloader.recipe(content)
-        if recipe.inline is not None:
-            return recipe.inline
-        held = await self._downloader.chunks([chunk for chunk, _ in recipe.chunks])
-        return b"".join(held[chunk] for chunk, _ in recipe.chunks)
+        try:
+            return await self._downloader.whole(content)
+        except Unavailable as error:
+            raise CozyError(
+                "That version cannot be had: the server lost it or gives out something else.",
+                "Devices that still hold it send it again; cozysync verify tells more.",
+            ) from error
 
     async def decide(self, id: str, choice: str, *, seen: str, anyway: bool) -> ConflictView:
         """Carry out a decision, and return the conflict as it is then.
@@ -205,7 +208,7 @@ def _view(case: Case, names: dict[DeviceId, str], paths: Paths) -> ConflictView:
     last = len(case.sides) - 1
     versions = []
     for n, side in enumerate(case.sides):
-        recipe = decode_recipe(side.content.detail) if side.content.detail else None
+        recipe = _recipe(side.content)
         stamp, written = side.version.stamp, seconds(side.version.stamp.time)
         if recipe is not None:  # made offline, it was written before it could be sent
             written = min(written, recipe.mtime_ns / 1e9)
@@ -230,6 +233,13 @@ def _view(case: Case, names: dict[DeviceId, str], paths: Paths) -> ConflictView:
         versions=tuple(versions),
         name=case.record.name.decode(errors="replace"),
     )
+
+
+def _recipe(content: Content) -> Recipe | None:
+    """The recipe, None where history has let go of it or its author made none."""
+    with suppress(Malformed):
+        return decode_recipe(content.detail) if content.detail else None
+    return None
 
 
 def _seen(case: Case) -> str:

@@ -59,6 +59,11 @@ class Intake:
             self._dirty |= set(directories)
 
     @property
+    def looks_at_all(self) -> bool:
+        """Whether the next look is at the whole folder."""
+        return self._everything or self._guard.held
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is known that is to be looked at."""
         return not self._dirty
@@ -70,8 +75,7 @@ class Intake:
     async def take(self) -> None:
         """Look where something may have changed, and author what has."""
         # What is held is looked for again as a whole: a partial scan would see a part or nothing.
-        everything = self._everything or self._guard.held
-        directories = None if everything else self._dirty
+        directories = None if self.looks_at_all else self._dirty
         self._everything, self._dirty = False, set()
         if directories is not None and not directories:
             return

@@ -35,6 +35,7 @@ from cozysync_conflict import (
 )
 from cozysync_conflict import Kind as NodeKind
 from cozysync_protocol import (
+    MAX_ENTRY_PACKS,
     NO_ENTRY,
     ChunkId,
     ChunkLocation,
@@ -90,6 +91,11 @@ class Ledger:
         self.outgoing = Signal()
         self.merges = Merges(lambda: self.keys)
         self.listeners: list[Callable[[set[NodeId]], None]] = []
+        # Told when chunks that were missed have a place (again), and when packs were retired.
+        self.arrivals: list[Callable[[], None]] = []
+        self.retired = Signal()
+        self._missed: set[ChunkId] = set()
+        self._arrived = self._retired = False
         self._seams = seams
         self._lock = trio.Lock()
         self._clock = HybridClock(replica.settings.get_int(_CLOCK))
@@ -105,15 +111,23 @@ class Ledger:
             except BaseException:
                 self.replica.tree.forget()
                 self._touched, self._authored = set(), False
+                self._arrived = self._retired = False
                 raise
             touched, self._touched = self._touched, set()
             authored, self._authored = self._authored, False
+        arrived, self._arrived = self._arrived, False
+        retired, self._retired = self._retired, False
         if authored:
             self.outgoing.set()
+        if retired:
+            self.retired.set()
         self.merges.tell()
         if touched:
             for listener in self.listeners:
                 listener(touched)
+        if arrived:
+            for arrival in self.arrivals:
+                arrival()
         return result
 
     # --- state -----------------------------------------------------------------------------
@@ -188,6 +202,7 @@ class Ledger:
         batch, dots = self._stamped(actions)
         locations = self.replica.chunks.unannounced(chunks)
         self.replica.chunks.mark_announced([location.chunk for location in locations])
+        self._note_arrivals(locations)
         for part in split(batch):
             self._seal(part, locations)
             locations = []
@@ -211,9 +226,30 @@ class Ledger:
         self.replica.settings.set_int(_CLOCK, self._clock.last)
         return Batch(me, context, tuple(operations)), dots
 
-    def _seal(self, batch: Batch, chunks: Sequence[ChunkLocation]) -> None:
+    def miss(self, chunks: Iterable[ChunkId], packs: Iterable[PackId]) -> None:
+        """Note that these chunks could not be had, from these packs or at all; work of `do`.
+
+        The packs are retired, here and by an entry for everybody: see `ChunkIndex.retire`.
+        """
+        with self.replica.database.transaction():
+            self._missed |= set(chunks)
+            fresh = sorted(self.replica.chunks.retire(packs))
+            for at in range(0, len(fresh), MAX_ENTRY_PACKS):
+                batch, _ = self._stamped(())
+                self._seal(batch, (), fresh[at : at + MAX_ENTRY_PACKS])
+                self._authored = self._retired = True
+
+    def _note_arrivals(self, locations: Iterable[ChunkLocation]) -> None:
+        arrived = self._missed & {location.chunk for location in locations}
+        self._missed -= arrived
+        self._arrived = self._arrived or bool(arrived)
+
+    def _seal(
+        self, batch: Batch, chunks: Sequence[ChunkLocation], retired: Sequence[PackId] = ()
+    ) -> None:
         header = self._header(EntryKind.SEALED, {location.pack for location in chunks})
-        body = self.keys.seal_entry(header, encode_body(SealedBody(batch, tuple(chunks))))
+        plain = encode_body(SealedBody(batch, tuple(chunks), tuple(retired)))
+        body = self.keys.seal_entry(header, plain)
         self._send(sign_entry(header, body, self.device.sign))
 
     def write_control(self, body: bytes) -> EntrySequence:
@@ -304,7 +340,12 @@ class Ledger:
         if not bodies:
             return set()
         locations = [location for body in bodies for location in body.chunks]
+        retired = [pack for body in bodies for pack in body.retired]
+        if retired:
+            self.replica.chunks.retire(retired)
+            self._retired = True
         self.replica.chunks.add(locations, announced=True)
+        self._note_arrivals(locations)
         for body in bodies:
             if body.batch.operations:
                 self._clock.observe(body.batch.operations[-1].stamp.time)

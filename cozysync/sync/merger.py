@@ -3,13 +3,12 @@
 from functools import partial
 
 from cozysync.content import Ingest, Ingested, Recipe
-from cozysync.sync.download import Downloader, NotYet
+from cozysync.sync.download import Downloader, Unavailable
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.merges import merged_bytes, newest_time, recipes_of
-from cozysync.sync.remote import Refused
 from cozysync.sync.upload import Uploader
 from cozysync_conflict import Contested
-from cozysync_protocol import ChunkId, ErrorCode, Malformed
+from cozysync_protocol import ChunkId, Malformed
 
 # What could not be fetched yet is tried again after so long, or when more of the log is in.
 RETRY_S = 5.0
@@ -43,23 +42,12 @@ class Merger:
         finally:
             self._busy = False
 
-    def close(self) -> None:
-        """Let go of what it holds, when it runs no more."""
-        self._uploader.close()
-
     async def _one(self, contested: Contested) -> None:
         try:
             recipes = list(recipes_of(contested))
             wanted = {chunk for recipe in recipes for chunk, _ in recipe.chunks}
             held = await self._downloader.chunks(list(wanted))
-        except NotYet:
-            return  # more of the log is to come
-        except Refused as error:
-            if error.code is not ErrorCode.NOT_FOUND:
-                raise
-            await self._ledger.do(partial(self._unmerged, contested))
-            return
-        except Malformed:
+        except (Malformed, Unavailable):
             await self._ledger.do(partial(self._unmerged, contested))
             return
         ingested = await self._uploader.send(partial(_ingested, contested, recipes, held))

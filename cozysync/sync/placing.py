@@ -5,13 +5,10 @@ and staged without any lock and put in place in waves. A step that meets somethi
 the scan that follows turns it into an operation, and the next plan goes from there.
 """
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
 
-from cozysync.content import Recipe, decode_recipe
 from cozysync.disk import (
     ASIDE_NODE,
     Disk,
@@ -24,7 +21,7 @@ from cozysync.disk import (
     new_row,
     pack_heads,
 )
-from cozysync.sync.download import WINDOW, Downloader, Local, NotYet
+from cozysync.sync.download import Downloader
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.plan import (
     MakeDirectory,
@@ -39,25 +36,16 @@ from cozysync.sync.plan import (
     WriteContent,
 )
 from cozysync.sync.seams import Seams
+from cozysync.sync.staging import Crowded, Staged, Staging, place_of
 from cozysync.sync.waves import in_pack_order, waves
-from cozysync_conflict import Kind, NodeId, kind_of
-from cozysync_protocol import ChunkId
-
-Staged = tuple[WriteContent, bytes, Recipe]
-
-
-class Crowded(NamedTuple):
-    """A file for which the disk has no room: its path and size, and the bytes that are free."""
-
-    path: bytes
-    size: int
-    room: int
+from cozysync_conflict import NodeId
 
 
 class Placing:
     """Brings one folder to what the vault shows.
 
-    `unseen` gathers paths to look at again; `crowded` are the files that found no room last time.
+    `unseen` gathers paths to look at again. Whoever owns this plans those nodes again that are
+    `lacking`, when something of them may have come.
     """
 
     def __init__(
@@ -66,12 +54,21 @@ class Placing:
         self._disk = disk
         self._index = index
         self._ledger = ledger
-        self._downloader = downloader
         self._seams = seams
         self.placer = Placer(disk, self._day)
         self._journal = Journal(ledger.replica.database.connection, index.root)
         self.unseen: set[bytes] = set()
-        self.crowded: list[Crowded] = []
+        self._staging = Staging(disk, index, ledger, downloader, seams, self.placer)
+
+    @property
+    def crowded(self) -> list[Crowded]:
+        """The files that found no room last time."""
+        return self._staging.crowded
+
+    @property
+    def lacking(self) -> dict[NodeId, bytes]:
+        """The nodes whose content cannot be had, by path."""
+        return self._staging.lacking
 
     def recover(self) -> None:
         """After a kill or a failure: let the index and the disk agree again. Work of `do`."""
@@ -85,13 +82,13 @@ class Placing:
         contents = [step for step in steps if isinstance(step, WriteContent)]
         others = [step for step in steps if not isinstance(step, WriteContent)]
         waiting: set[NodeId] = set()
-        crowded: list[Crowded] = []
         if others:
             waiting |= await self._ledger.do(partial(self._structure, others))
         chunks = self._ledger.replica.chunks
+        self._staging.crowded = []
+        contents = await self._ledger.do(partial(self._staging.readable, contents))
         for wave in waves(await self._ledger.do(partial(in_pack_order, contents, chunks))):
-            waiting |= await self._contents(wave, crowded)
-        self.crowded = crowded
+            waiting |= await self._contents(wave)
         return waiting
 
     def _day(self) -> str:
@@ -156,7 +153,7 @@ class Placing:
         return True
 
     def _make_directory(self, wanted: Wanted) -> bool:
-        path = self._path(wanted)
+        path = place_of(self._index, wanted)
         stat = self.placer.make_directory(path) if path is not None else None
         return self._took(wanted, path, stat)
 
@@ -176,7 +173,7 @@ class Placing:
     def _move(self, wanted: Wanted) -> bool:
         row = self._index.row(wanted.node)
         old = self._index.path(wanted.node)
-        new = self._path(wanted)
+        new = place_of(self._index, wanted)
         if row is None or old is None or new is None:
             return False
         try:
@@ -226,83 +223,10 @@ class Placing:
 
     # --- contents --------------------------------------------------------------------------
 
-    async def _contents(self, wave: Sequence[WriteContent], crowded: list[Crowded]) -> set[NodeId]:
-        waiting = {step.wanted.node for step in wave}
-        recipes: list[tuple[WriteContent, Recipe]] = []
-        for step in wave:
-            assert step.wanted.content is not None
-            try:
-                recipes.append((step, await self._downloader.recipe(step.wanted.content)))
-            except NotYet:
-                continue
-        fitting = await self._ledger.do(partial(self._fitting, recipes, crowded))
-        if not fitting:
-            return waiting
-        try:
-            staged = await self._stage(fitting)
-        except NotYet:
-            return waiting
-        except OSError:
-            # What was written so far must not fill the disk of who is to make room on it.
-            await self._seams.offload(partial(self._unstage, [step for step, _ in fitting]))
-            raise
-        return waiting - await self._ledger.do(partial(self._put, staged))
-
-    def _fitting(
-        self, recipes: Sequence[tuple[WriteContent, Recipe]], crowded: list[Crowded]
-    ) -> list[tuple[WriteContent, Recipe]]:
-        """Those for which there is room; the others are noted. A large file lets small ones by."""
-        room = self._disk.room()
-        fitting: list[tuple[WriteContent, Recipe]] = []
-        for step, recipe in recipes:
-            if recipe.size <= room:
-                room -= recipe.size
-                fitting.append((step, recipe))
-            else:
-                path = self._index.path(step.wanted.node) or self._path(step.wanted)
-                crowded.append(Crowded(path or step.wanted.name, recipe.size, room))
-        return fitting
-
-    def _unstage(self, steps: Sequence[WriteContent]) -> None:
-        for step in steps:
-            self.placer.staged(step.wanted.node)
-
-    async def _stage(self, recipes: Sequence[tuple[WriteContent, Recipe]]) -> list[Staged]:
-        if len(recipes) == 1 and recipes[0][1].size > WINDOW:
-            step, recipe = recipes[0]
-            path = await self._seams.offload(partial(self.placer.staged, step.wanted.node))
-            local = await self._ledger.do(partial(self._local, step.wanted.node))
-            await self._downloader.stage(self._disk, path, recipe, local)
-            return [(step, path, recipe)]
-        ids = [chunk for _, recipe in recipes for chunk, _ in recipe.chunks]
-        held = await self._downloader.chunks(ids)
-        return await self._seams.offload(partial(self._write, recipes, held))
-
-    def _write(
-        self, recipes: Sequence[tuple[WriteContent, Recipe]], held: dict[ChunkId, bytes]
-    ) -> list[Staged]:
-        staged: list[Staged] = []
-        for step, recipe in recipes:
-            path = self.placer.staged(step.wanted.node)
-            data = recipe.inline
-            if data is None:
-                data = b"".join(held[chunk] for chunk, _ in recipe.chunks)
-            if kind_of(step.wanted.node) is Kind.LINK:
-                self._disk.symlink(data, path)
-            else:
-                with self._disk.create(path) as file:
-                    file.write(data)
-            staged.append((step, path, recipe))
-        return staged
-
-    def _local(self, node: NodeId) -> Local | None:
-        row, path = self._index.row(node), self._index.path(node)
-        if row is None or path is None:
-            return None
-        for version in self._ledger.replica.tree.versions(node):
-            if version.content.digest == row.digest:
-                return path, decode_recipe(version.content.detail)
-        return None
+    async def _contents(self, wave: Sequence[WriteContent]) -> set[NodeId]:
+        staged = await self._staging.stage(wave)
+        waiting = {step.wanted.node for step in wave} - self.lacking.keys()
+        return waiting - await self._ledger.do(partial(self._put, staged)) if staged else waiting
 
     def _put(self, staged: Sequence[Staged]) -> set[NodeId]:
         """Give staged files their names; returns the nodes that are in place."""
@@ -338,7 +262,7 @@ class Placing:
             path = self._index.path(wanted.node)
             stat = self.placer.replace(staged, path, row) if path is not None else None
         else:
-            path = self._path(wanted)
+            path = place_of(self._index, wanted)
             stat = self.placer.put_new(staged, path) if path is not None else None
         return self._took(wanted, path, stat, row)
 
@@ -357,17 +281,6 @@ class Placing:
         self._index.put([_with_content(fresh, wanted)])
         return True
 
-    def _path(self, wanted: Wanted) -> bytes | None:
-        """Where the vault wants a node, None while the directory above is not in place."""
-        above = self._index.path(wanted.parent)
-        if (
-            above is None
-            or not _is_safe(wanted.name)
-            or (not above and wanted.name == b".cozysync")
-        ):
-            return None
-        return above + b"/" + wanted.name if above else wanted.name
-
 
 def _aside(row: IndexRow) -> IndexRow:
     return row._replace(parent=ASIDE_NODE, name=row.node.hex().encode())
@@ -378,11 +291,6 @@ def _with_content(row: IndexRow, wanted: Wanted) -> IndexRow:
         return row
     heads = pack_heads(wanted.heads)
     return row._replace(digest=wanted.content.digest, packed_heads=heads)
-
-
-def _is_safe(name: bytes) -> bool:
-    """Whether another device's name can be a name here, and leads nowhere else."""
-    return name not in (b"", b".", b"..") and not set(name) & {0, ord("/"), ord(os.sep)}
 
 
 def _all_above(path: bytes) -> set[bytes]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import trio
 
-from cozysync.content import Ingest, Ingested
+from cozysync.content import Ingest, Ingested, Known
 from cozysync.disk import Disk, IndexRow, Stat, Unscannable, is_racy, new_row
 from cozysync.replica import KNOWN_CHUNKS
 from cozysync.sync.ledger import Ledger
@@ -58,8 +58,11 @@ class Uploader:
         self.unread = []
         return await self.send(partial(self._read_all, disk, jobs))
 
-    async def send(self, work: Callable[[Ingest], T]) -> T:
-        """What `work` returns, once the server holds all that it took in; in a thread."""
+    async def send(self, work: Callable[[Ingest], T], known: Known | None = None) -> T:
+        """What `work` returns, once the server holds all that it took in; in a thread.
+
+        `known` says which chunks need not be sent; usually all that have a place.
+        """
         send, receive = trio.open_memory_channel[Pack](PACKS_WAITING)
         async with trio.open_nursery() as nursery:
             for _ in range(self._uploads):
@@ -71,7 +74,7 @@ class Uploader:
                     self._seams.hand_over(send, pack)
 
                 def ingest() -> T:
-                    taking = Ingest(self._ledger.keys, self._known, emit)
+                    taking = Ingest(self._ledger.keys, known or self._known, emit)
                     result = work(taking)
                     taking.flush()
                     return result

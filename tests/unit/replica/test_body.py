@@ -84,7 +84,8 @@ def bodies(draw: st.DrawFn) -> SealedBody:
     times = draw(st.lists(st.integers(0, 1 << 60), min_size=len(made), max_size=len(made)))
     context = VersionVector(draw(st.dictionaries(devices, counters)))
     batch = Batch(AUTHOR, context, operations(made, draw(counters), times))
-    return SealedBody(batch, tuple(draw(st.lists(locations, max_size=8))))
+    retired = draw(st.lists(st.binary(min_size=32, max_size=32).map(PackId), max_size=3))
+    return SealedBody(batch, tuple(draw(st.lists(locations, max_size=8))), tuple(retired))
 
 
 def a_body(*made: Action) -> SealedBody:
@@ -127,6 +128,18 @@ def test_chunks_of_one_pack_cost_little_beyond_their_ids() -> None:
     body = SealedBody(Batch(AUTHOR, VersionVector(), ()), chunks)
     assert decode_body(encode_body(body)) == body
     assert len(encode_body(body)) < 1000 * 37
+
+
+def test_a_body_that_retires_nothing_is_written_as_older_readers_know_it() -> None:
+    plain, retiring = (
+        msgpack.unpackb(encode_body(replace(a_body(), retired=packs))[1:])
+        for packs in ((), (PackId(b"p" * 32),))
+    )
+    assert (plain[0], len(plain)) == (1, 7)
+    assert (retiring[0], len(retiring)) == (2, 8)
+    for wrong in ((1, *retiring[1:]), (2, *plain[1:]), (2, *retiring[1:7], b""), (3, *plain[1:])):
+        with pytest.raises(Malformed):
+            decode_body(b"\0" + msgpack.packb(wrong))
 
 
 def test_operations_of_somebody_else_are_not_encoded() -> None:
