@@ -15,7 +15,6 @@ from cozysync.content.fetch import (
     MOST_READ,
     Read,
     open_read,
-    open_what_is_sound,
     plan_reads,
 )
 from cozysync.content.ingest import (
@@ -61,7 +60,6 @@ __all__ = [
     "inline_content",
     "list_pieces",
     "open_read",
-    "open_what_is_sound",
     "pack_chunk",
     "plan_reads",
     "recipe_digest",

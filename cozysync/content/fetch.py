@@ -39,21 +39,13 @@ def plan_reads(locations: Iterable[ChunkLocation]) -> list[Read]:
     return reads
 
 
-def open_read(keys: VaultKeys, read: Read, data: bytes) -> dict[ChunkId, bytes]:
-    """The plaintexts of a read's chunks, each checked against its id.
-
-    Raises `Malformed`, or `CannotOpen`, when the bytes are not what was stored.
-    """
-    if len(data) != read.length:
-        raise Malformed("a pack that is shorter than it was")
-    view = memoryview(data)
-    return {each.chunk: _opened(keys, read, view, each) for each in read.locations}
-
-
-def open_what_is_sound(
+def open_read(
     keys: VaultKeys, read: Read, data: bytes
 ) -> tuple[dict[ChunkId, bytes], set[ChunkId]]:
-    """As `open_read`, but a chunk that is not what was stored spoils no other: those are named."""
+    """The plaintexts of a read's chunks, and the chunks whose bytes are not what was stored.
+
+    Each is checked against its id; one that is spoiled, cut off or swapped spoils no other.
+    """
     view = memoryview(data)
     opened: dict[ChunkId, bytes] = {}
     for each in read.locations:

@@ -12,7 +12,7 @@ from cozysync.content import (
     Recipe,
     decode_recipe,
     expand,
-    open_what_is_sound,
+    open_read,
     plan_reads,
     recipe_digest,
 )
@@ -132,7 +132,7 @@ class Downloader:
                     raise
                 data = b""
             sound, damaged = await self._seams.offload(
-                partial(open_what_is_sound, self._ledger.keys, read, data)
+                partial(open_read, self._ledger.keys, read, data)
             )
             opened |= sound
             lost |= damaged

@@ -45,7 +45,7 @@ def test_files_come_back_from_their_packs(files):
     opened = {}
     for read in plan_reads(location for pack in packs for location in pack.locations):
         (pack,) = (each for each in packs if each.id == read.pack)
-        opened.update(open_read(KEYS, read, pack.data[read.start : read.start + read.length]))
+        opened.update(open_read(KEYS, read, pack.data[read.start : read.start + read.length])[0])
     for data, ingested in zip(files, taken, strict=True):
         recipe = decode_recipe(ingested.content.detail)
         parts = b"".join(opened[chunk] for chunk, _ in recipe.chunks)

@@ -73,6 +73,7 @@ from cozysync_protocol import (
     Info,
     LogFrame,
     LogState,
+    Malformed,
     PackBuilder,
     PackId,
     PackList,
@@ -173,7 +174,10 @@ SEALED_CHUNK = bytes(KEYS.seal_chunk(CHUNK, compress.pack_chunk(PLAIN)))
 def open_read(data: bytes) -> object:
     """What a server sends instead of a chunk."""
     [read] = fetch.plan_reads([ChunkLocation(CHUNK, PackId(b"p" * 32), 8, len(SEALED_CHUNK))])
-    return fetch.open_read(KEYS, read, data)
+    opened, lost = fetch.open_read(KEYS, read, data)
+    if lost:
+        raise Malformed("it was noticed")
+    return opened
 
 
 def open_sealed_chunk(data: bytes) -> object:
@@ -378,8 +382,7 @@ DECODERS = [
     Decoder("cozysync.content.recipe:expand", expand, [(CHUNK + b"\0\0\0\x24") * 2]),
     Decoder("cozysync.content.compress:unpack_chunk", compress.unpack_chunk, [
         compress.pack_chunk(PLAIN), compress.pack_chunk(b"x")]),
-    Decoder("cozysync.content.fetch:open_read", open_read, [SEALED_CHUNK],
-            (ProtocolError, SecretError)),
+    Decoder("cozysync.content.fetch:open_read", open_read, [SEALED_CHUNK]),
     Decoder("cozysync.vault.keyring:VaultKeys.open_chunk", open_sealed_chunk, [
         compress.pack_chunk(PLAIN)], (ProtocolError, SecretError)),
     Decoder("cozysync.replica.body:decode_body", body.decode_body, bodies()),

@@ -46,7 +46,7 @@ class Bench:
         for pack in self.packs:
             for read in plan_reads(pack.locations):
                 data = pack.data[read.start : read.start + read.length]
-                opened.update(open_read(self.keys, read, data))
+                opened.update(open_read(self.keys, read, data)[0])
         return opened
 
     def content(self, ingested):
