@@ -17,6 +17,9 @@ from cozysync_conflict import Kind, NodeId
 
 STAGING = PRIVATE + b"/staging"
 
+# The thing, or a directory above it, was moved or deleted by somebody since it was looked at.
+_AWAY = (FileNotFoundError, NotADirectoryError)
+
 
 class Placer:
     """The steps that change one folder. `day` gives the trash's directory name for today."""
@@ -33,10 +36,10 @@ class Placer:
         return path
 
     def put_new(self, staged: bytes, path: bytes) -> Stat | None:
-        """Give what is staged a name that is free; None when it is not."""
+        """Give what is staged a name that is free; None when it is not, or lies nowhere now."""
         try:
             self._disk.rename(staged, path)
-        except FileExistsError:
+        except (FileExistsError, *_AWAY):
             return None
         return self._disk.lstat(path)
 
@@ -44,7 +47,11 @@ class Placer:
         """Put what is staged in the place of the content that `row` saw; None when it changed."""
         if not self._fits(path, row):
             return None
-        if not self._disk.exchange(staged, path):
+        try:
+            exchanged = self._disk.exchange(staged, path)
+        except _AWAY:
+            return None
+        if not exchanged:
             return self._replace_slowly(staged, path, row)
         old = self._disk.lstat(staged)
         if old is None or not _is_same(row, old):
@@ -63,7 +70,10 @@ class Placer:
         if not row.fits(stat):
             return False
         grave = self._grave(path)
-        self._disk.rename(path, grave)
+        try:
+            self._disk.rename(path, grave)
+        except _AWAY:
+            return False
         buried = self._disk.lstat(grave)
         if buried is None or not _is_same(row, buried):
             self._disk.rename(grave, path)
@@ -86,9 +96,11 @@ class Placer:
         return aside if self.move(path, aside, row) is not None else None
 
     def make_directory(self, path: bytes) -> Stat | None:
-        """Make a directory; None when something else has the name."""
+        """Make a directory; None when something else has the name, or it lies nowhere now."""
         try:
             self._disk.mkdir(path)
+        except _AWAY:
+            return None
         except FileExistsError:
             stat = self._disk.lstat(path)
             return stat if stat is not None and stat.kind is Kind.DIRECTORY else None
@@ -96,15 +108,28 @@ class Placer:
 
     def recover(self, index: DiskIndex) -> None:
         """After a kill: give what was set aside its name back, and empty the staging."""
-        for name, _ in list(self._disk.listing(ASIDE)):
+        for name, stat in list(self._disk.listing(ASIDE)):
             node = NodeId(bytes.fromhex(name.decode("ascii", "replace").ljust(32, "0")[:32]))
             path = index.path(node)
-            if path == ASIDE + b"/" + name:
-                continue  # it was to be here: the next plan fetches it
-            self._restore(ASIDE + b"/" + name, path)
+            if path != ASIDE + b"/" + name:
+                self._restore(ASIDE + b"/" + name, path)
+            elif not self._waits(index, node, stat):
+                index.remove([node])
+                self._restore(path, None)
         for name, _ in list(self._disk.listing(STAGING)):
             # An exchange may have left the person's version here: the trash keeps it.
             self._discard(STAGING + b"/" + name, name)
+
+    def _waits(self, index: DiskIndex, node: NodeId, stat: Stat) -> bool:
+        """Whether what stands aside is what was put there; then the next plan fetches it.
+
+        No scan comes here, so the row learns here that the rename changed the inode's time.
+        """
+        row = index.row(node)
+        if row is None or not (_is_same(row, stat) or _is_directory(row, stat)):
+            return False
+        index.put([row.with_stat(stat, racy=row.racy)])
+        return True
 
     def _restore(self, aside: bytes, path: bytes | None) -> None:
         if path is not None:
@@ -167,6 +192,11 @@ class Placer:
             n += 1
             candidate = place + b"/%d %s" % (n, name[:240])
         return candidate
+
+
+def _is_directory(row: IndexRow, stat: Stat) -> bool:
+    """Whether this is the row's directory, whose size and times change with what it holds."""
+    return stat.kind is Kind.DIRECTORY and stat.inode == row.inode
 
 
 def _is_same(row: IndexRow, stat: Stat) -> bool:

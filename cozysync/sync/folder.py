@@ -5,6 +5,7 @@ is left to do is stored: after a kill the first full scan and the first full pla
 """
 
 import contextlib
+import math
 from datetime import UTC, datetime
 from functools import partial
 
@@ -69,6 +70,7 @@ class FolderSync:
         self._wake = Signal()
         self._touched: set[NodeId] = set()
         self._planned_all = False
+        self._next_full_look = -math.inf
         self._tidied = ""
         self._rounds = 0
         self._wanted_round = 0
@@ -147,7 +149,6 @@ class FolderSync:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._watch)
-                await self._ledger.do(self._placing.recover)
                 while True:
                     await self._round()
                     await self._tidy()
@@ -183,7 +184,7 @@ class FolderSync:
 
     def _pause(self) -> float:
         again = self._trouble is not None or self._touched or not self._intake.is_idle
-        return RETRY_S if again else self._config.scan_interval_s
+        return RETRY_S if again else max(self._next_full_look - trio.current_time(), 0)
 
     async def _round(self) -> None:
         self._busy = True
@@ -207,6 +208,7 @@ class FolderSync:
         state = self._seams.ground.check(self.row.path, self._marker)
         if state is not RootState.OK:
             return Blocked(str(self.row.path), *_ROOT_TROUBLE[state])
+        await self._ready_to_look()
         if self._intake.looks_at_all:  # what the server lost may be there again
             self._touched |= self._placing.lacking.keys()
         self._intake.mark(self._placing.unseen)
@@ -224,6 +226,16 @@ class FolderSync:
             f"If they are meant to go: cozysync approve '{self.row.path}'. To have them back from "
             f"the vault: cozysync approve --deny '{self.row.path}'.",
         )
+
+    async def _ready_to_look(self) -> None:
+        if self._placing.broken_off:
+            await self._ledger.do(self._placing.recover)
+            self._intake.mark(None)
+        if trio.current_time() >= self._next_full_look:
+            # Whatever a hint or a plan has missed is found now, at the latest.
+            self._next_full_look = trio.current_time() + self._config.scan_interval_s
+            self._intake.mark(None)
+            self._planned_all = False
 
     # --- vault to disk ---------------------------------------------------------------------
 

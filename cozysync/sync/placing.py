@@ -46,6 +46,8 @@ class Placing:
 
     `unseen` gathers paths to look at again. Whoever owns this plans those nodes again that are
     `lacking`, when something of them may have come.
+    `broken_off` says that a wave ended in the middle: the index must `recover` before the disk is
+    looked at, or what was placed would be taken for a person's.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Placing:
         self.placer = Placer(disk, self._day)
         self._journal = Journal(ledger.replica.database.connection, index.root)
         self.unseen: set[bytes] = set()
+        self.broken_off = True  # by a kill, for all that is known
         self._staging = Staging(disk, index, ledger, downloader, seams, self.placer)
 
     @property
@@ -76,9 +79,16 @@ class Placing:
             self._journal.recover(self._disk, self._index)
             self.placer.recover(self._index)
         self._disk.forget()
+        self.broken_off = False
 
     async def take(self, steps: Sequence[Step]) -> set[NodeId]:
         """Take these steps; returns the nodes whose step must wait for something."""
+        self.broken_off = True
+        waiting = await self._take(steps)
+        self.broken_off = False
+        return waiting
+
+    async def _take(self, steps: Sequence[Step]) -> set[NodeId]:
         contents = [step for step in steps if isinstance(step, WriteContent)]
         others = [step for step in steps if not isinstance(step, WriteContent)]
         waiting: set[NodeId] = set()
@@ -112,8 +122,6 @@ class Placing:
 
     def _begin(self, intents: Sequence[Intent]) -> None:
         with self._ledger.replica.database.transaction():
-            # What a failure left of the wave before, when the disk was full or broken.
-            self._journal.recover(self._disk, self._index)
             self._journal.begin(intents)
 
     def _intent(self, step: Step) -> Intent | None:

@@ -44,12 +44,13 @@ class Days:
 class Member:
     """One device of the fleet: `engine`, `hands` in its folder, `remote` to unplug."""
 
-    def __init__(self, name, home, server, now, frames_at_once, nursery):
+    def __init__(self, name, home, server, now, frames_at_once, nursery, settings):
         self.name = name
         self.folder = home.root.parent / f"{name}-work"
         self._home = home
         self._now = now
         self._nursery = nursery
+        self._settings = settings
         self._ground = MemoryGround(now)
         self.hands = MemoryHands(self._ground.only, now)
         self.remote = MemoryRemote(server, frames_at_once)
@@ -59,7 +60,7 @@ class Member:
     async def start(self):
         """As the daemon starts: with whatever happened in the folder meanwhile."""
         seams = replace(real_seams(), now_ns=self._now, entropy=os.urandom, ground=self._ground)
-        config = EngineConfig(device=self.name, server=self.remote.url)
+        config = EngineConfig(device=self.name, server=self.remote.url, **self._settings)
         self.engine = Engine(self._home, config=config, seams=seams, remote=self.remote)
         self.engine.replica.database.connection.execute("PRAGMA synchronous=OFF")
         await self._nursery.start(self._run)
@@ -115,7 +116,7 @@ def _keys(count):
 
 
 @asynccontextmanager
-async def fleet(root, *names, frames_at_once=1 << 30):
+async def fleet(root, *names, frames_at_once=1 << 30, **settings):
     """A running fleet: device by device, an engine over a database in `root`."""
     now = Days()
     devices, created = _keys(3)
@@ -133,7 +134,7 @@ async def fleet(root, *names, frames_at_once=1 << 30):
                 replica.outbox.acknowledge(created.entry.header.sequence, 1)
             replica.folders.put(FolderRow(root / f"{name}-work", "work"))
             replica.close()
-            members.append(Member(name, home, server, now, frames_at_once, nursery))
+            members.append(Member(name, home, server, now, frames_at_once, nursery, settings))
         first, *others = members
         await first.start()
         await first.settle()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cozysync.disk import Placer
+from cozysync.disk import ASIDE_NODE, Placer
 from tests.unit.disk.test_scan import Folder
 
 
@@ -120,8 +120,7 @@ def test_a_parent_that_became_a_link_is_not_followed(folder, placer, tmp_path_fa
     (folder.path / "d").rmdir()
     (folder.path / "d").symlink_to(outside)
     staged = stage(folder, placer, folder.node(b"a"), b"new")
-    with pytest.raises(OSError, match=r"d/x|d|directory"):
-        placer.put_new(staged, b"d/x")
+    assert placer.put_new(staged, b"d/x") is None
     assert list(outside.iterdir()) == []
 
 
@@ -132,3 +131,47 @@ def test_a_rename_between_two_deep_places_keeps_both_in_sight(folder, placer):
     (folder.path / deep.decode()).write_text("x")
     folder.disk.rename(deep, b"/".join([b"q"] * 50) + b"/y")
     assert (folder.path / ("q/" * 50 + "y")).read_text() == "x"
+
+
+def test_a_step_into_a_directory_that_has_gone_is_left_for_the_next_look(folder, placer):
+    staged = stage(folder, placer, folder.node(b"a"), b"new")
+    assert placer.put_new(staged, b"gone/new") is None
+    assert placer.put_new(staged, b"a/new") is None
+    assert placer.make_directory(b"gone/new") is None
+
+
+def test_a_file_that_goes_between_the_look_and_the_step_is_left_too(folder, placer, monkeypatch):
+    seen = row(folder, b"a")
+    staged = stage(folder, placer, folder.node(b"a"), b"new")
+    monkeypatch.setattr(placer, "_fits", lambda path, row: True)
+    lstat = folder.disk.lstat
+
+    def late(path):
+        found = lstat(path)
+        if path == b"a":
+            (folder.path / "a").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(folder.disk, "lstat", late)
+    assert placer.remove(b"a", seen) is False
+    assert placer.replace(staged, b"a", seen) is None
+
+
+def test_what_a_kill_left_aside_can_be_fetched_from_there(folder, placer):
+    node, seen = folder.node(b"a"), row(folder, b"a")
+    aside = placer.set_aside(b"a", seen)
+    folder.index.put([seen._replace(parent=ASIDE_NODE, name=node.hex().encode())])
+    placer.recover(folder.index)
+    assert placer.move(aside, b"a", folder.index.row(node)) is not None
+
+
+def test_what_was_edited_while_it_stood_aside_is_given_back_to_the_person(folder, placer):
+    node, seen = folder.node(b"a"), row(folder, b"a")
+    with (folder.path / "a").open("a") as file:
+        placer.set_aside(b"a", seen)
+        folder.index.put([seen._replace(parent=ASIDE_NODE, name=node.hex().encode())])
+        file.write(" and an edit")
+    placer.recover(folder.index)
+    assert folder.index.row(node) is None
+    [recovered] = folder.path.glob("*(recovered)")
+    assert recovered.read_text() == "old and an edit"

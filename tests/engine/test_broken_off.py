@@ -1,0 +1,87 @@
+"""Placing that breaks off: what was done is known again before the disk is looked at."""
+
+import errno
+
+import pytest
+import trio
+
+from tests.suites.fleet import fleet
+
+
+@pytest.fixture
+async def office(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as found:
+        with trio.fail_after(60):
+            found.members[0].hands.write("there", "at first")
+            await found.settle()
+            yield found
+
+
+class Broken:
+    """A disk on which a rename to one of some paths goes wrong once, held up there by a test.
+
+    `passing` so many of them go well before.
+    """
+
+    def __init__(self, disk, *paths, error=errno.EIO, passing=0):
+        self._rename, self._paths, self._error, self._left = disk.rename, paths, error, passing
+        self.struck, self.go_on = trio.Event(), trio.Event()
+        disk.rename = self
+
+    def __call__(self, old, new):
+        if new in self._paths:
+            self._left -= 1
+        if self._left < 0 and not self.struck.is_set():
+            trio.from_thread.run_sync(self.struck.set)
+            trio.from_thread.run(self.go_on.wait)
+            raise OSError(self._error, "broken on purpose", new)
+        return self._rename(old, new)
+
+
+async def test_what_was_placed_before_the_disk_failed_is_not_taken_for_new(office):
+    ann, bob = office.members
+    broken = Broken(bob.hands._disk, b"d/first", b"d/second", passing=1)
+    ann.hands.mkdir("d")
+    ann.hands.write("d/first", "one")
+    ann.hands.write("d/second", "two")
+    await ann.settle()
+    await broken.struck.wait()
+    # Before bob looks again, he hears that they are elsewhere, with other contents.
+    for name in ("first", "second"):
+        ann.hands.move(f"d/{name}", name)
+        ann.hands.write(name, f"{name}, edited")
+    await ann.settle()
+    while not bob.engine.ledger._lock.statistics().tasks_waiting:  # noqa: ASYNC110
+        await trio.sleep(0.01)
+    broken.go_on.set()
+    assert await office.settle() == {
+        "there": "at first",
+        "first": "first, edited",
+        "second": "second, edited",
+    }
+
+
+async def test_a_directory_that_vanishes_while_its_files_are_placed_holds_up_nobody_else(office):
+    ann, bob = office.members
+    broken = Broken(bob.hands._disk, b"d/first", error=errno.ENOENT)
+    broken.go_on.set()
+    ann.hands.mkdir("d")
+    ann.hands.write("d/first", "one")
+    ann.hands.write("other", "two")
+    await ann.settle()
+    await broken.struck.wait()
+    assert not bob.engine.status().folders[0].blocked
+    assert await office.settle() == {"there": "at first", "d/first": "one", "other": "two"}
+
+
+async def test_what_stood_aside_when_the_disk_failed_is_not_taken_for_deleted(office):
+    ann, bob = office.members
+    ann.hands.write("a", "a")
+    ann.hands.write("b", "b")
+    await office.settle()
+    broken = Broken(bob.hands._disk, b"a")
+    broken.go_on.set()
+    ann.hands.swap("a", "b")
+    await ann.settle()
+    await broken.struck.wait()
+    assert await office.settle() == {"there": "at first", "a": "b", "b": "a"}
