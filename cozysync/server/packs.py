@@ -4,77 +4,102 @@ A pack is written under a temporary name while its hash is computed, made durabl
 given its name; so whatever bears a name is whole.
 """
 
+import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cozysync.server.failures import Refusal
+from cozysync.server.files import Directories, Files, RealFiles, write_all
 from cozysync.server.layout import pack_path
 from cozysync_protocol import ErrorCode, PackId, VaultId
 
-_ENOSPC, _EDQUOT = 28, 122
-
 
 class PackWriter:
-    """One upload: bytes come in any pieces; `finish` gives the pack its name."""
+    """One upload: bytes come in any pieces; `finish` gives the pack its name.
 
-    def __init__(self, path: Path, pack: PackId) -> None:
+    Raises `Refusal` when the disk is full. `settling` are the packs that bear their name, but might
+    lose it with the power.
+    """
+
+    def __init__(self, files: Files, path: Path, pack: PackId, settling: set[Path]) -> None:
+        self._files = files
         self._path = path
         self._pack = pack
+        self._settling = settling
+        self._is_named = False
         self._hash = hashlib.sha256()
         self._temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._temporary.open("xb", buffering=0)
+        with _refusing():
+            self._file: int | None = files.create(self._temporary)
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; raises `Refusal` when the disk is full."""
+        """Take the next bytes."""
+        assert self._file is not None
         self._hash.update(data)
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise _full(error) from error
+        with _refusing():
+            write_all(self._files, self._file, data)
 
     def finish(self) -> None:
         """Make the pack durable under its name; raises `Refusal` when the bytes do not fit it."""
         if self._hash.digest() != self._pack:
             raise Refusal(ErrorCode.WRONG_HASH, "the bytes do not fit the pack's name")
-        try:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.rename(self._path)
-            _sync(self._path.parent)
-        except OSError as error:
-            raise _full(error) from error
+        assert self._file is not None
+        with _refusing():
+            self._files.sync(self._file)
+            self._close()
+            if not self._path.exists():
+                self._settling.add(self._path)
+            self._files.rename(self._temporary, self._path)
+            self._is_named = True
+            self._files.sync_directory(self._path.parent)
+        self._settling.discard(self._path)
 
     def abandon(self) -> None:
         """Leave nothing behind; harmless after `finish`."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the next start clears away what stays
+            self._close()
+            if not self._is_named:
+                self._files.unlink(self._temporary)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            self._files.close(file)
 
 
 class DirectoryPacks:
     """The packs of all vaults below one directory."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Files | None = None) -> None:
         self._root = root
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files = files or RealFiles()
+        self._settling: set[Path] = set()
+        self._directories = Directories(self._files, root)
         for part in root.glob("*/*/.*.part"):  # what a kill left of uploads
             part.unlink(missing_ok=True)
 
     def writer(self, vault: VaultId, pack: PackId) -> PackWriter:
         """Begin an upload."""
-        return PackWriter(self.path(vault, pack), pack)
+        path = self.path(vault, pack)
+        with _refusing():
+            self._directories.make(path.parent)
+        return PackWriter(self._files, path, pack, self._settling)
 
     def path(self, vault: VaultId, pack: PackId) -> Path:
         """Where a pack is, or would be."""
         return pack_path(self._root, vault, pack)
 
     def size(self, vault: VaultId, pack: PackId) -> int | None:
-        """A pack's size in bytes, None when it is not here."""
+        """A pack's size in bytes, None when it is not here for good."""
+        path = self.path(vault, pack)
+        if path in self._settling:
+            return None
         try:
-            return self.path(vault, pack).stat().st_size
+            return path.stat().st_size
         except FileNotFoundError:
             return None
 
@@ -88,15 +113,11 @@ class DirectoryPacks:
             return os.pread(file.fileno(), length, start)
 
 
-def _full(error: OSError) -> Exception:
-    if error.errno in (_ENOSPC, _EDQUOT):
-        return Refusal(ErrorCode.STORAGE_FULL, "the server's disk is full")
-    return error
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Refusal(ErrorCode.STORAGE_FULL, "the server's disk is full") from error
+        raise

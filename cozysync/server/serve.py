@@ -13,6 +13,7 @@ import uvicorn
 
 from cozysync.server.app import Server
 from cozysync.server.failures import ServerError
+from cozysync.server.files import RealFiles, make_directories
 from cozysync.server.layout import DATABASE, PACKS
 from cozysync.server.packs import DirectoryPacks
 from cozysync.server.store import SqliteStore
@@ -69,7 +70,7 @@ def create_invitation(data: Path) -> str:
 
 def _prepare(data: Path) -> None:
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directories(RealFiles(), data)
     except OSError as error:
         raise ServerError(
             f"The data directory {data} cannot be made: {error.strerror}.",

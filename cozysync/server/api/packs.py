@@ -50,7 +50,7 @@ class PacksApi:
             raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
         if self._packs.size(vault, pack) is not None:
             return Response(status_code=204)
-        writer = self._packs.writer(vault, pack)
+        writer = await self._offload(partial(self._packs.writer, vault, pack))
         try:
             await self._receive(request, writer)
             await self._offload(writer.finish)
