@@ -1,5 +1,6 @@
 """A folder on a real disk: its marker, index and ignore rules, scanning and placing."""
 
+from cozysync.disk.databases import InUse, full_stat, is_database, open_still
 from cozysync.disk.ground import ClosableDisk, Ground, RealGround, Watch
 from cozysync.disk.ignore import (
     BUILT_IN,
@@ -78,6 +79,7 @@ __all__ = [
     "FolderError",
     "Ground",
     "Ignore",
+    "InUse",
     "IndexRow",
     "Intent",
     "Journal",
@@ -93,8 +95,11 @@ __all__ = [
     "Watcher",
     "check_root",
     "empty_trash",
+    "full_stat",
+    "is_database",
     "is_racy",
     "new_row",
+    "open_still",
     "pack_heads",
     "prepare_root",
     "scan",

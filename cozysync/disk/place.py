@@ -2,7 +2,8 @@
 
 Every step compares the disk with the index row that it goes by, in the same breath in which it
 changes it. What does not fit stays as the person left it, and the step answers `False`: a scan
-will find the difference. What is replaced or removed goes to the trash.
+will find the difference. What is replaced or removed goes to the trash. A database that a
+program has open is left alone, and `InUse` raised.
 
 A step is not durable by itself: call `Disk.sync` before the index says that it happened.
 """
@@ -10,6 +11,8 @@ A step is not durable by itself: call `Disk.sync` before the index says that it 
 import errno
 from collections.abc import Callable
 
+from cozysync.disk.alone import alone
+from cozysync.disk.databases import InUse, is_database, is_unfinished
 from cozysync.disk.index import ASIDE, DiskIndex, IndexRow
 from cozysync.disk.posix import PRIVATE, Disk, Stat
 from cozysync.disk.trash import TRASH
@@ -45,18 +48,20 @@ class Placer:
 
     def replace(self, staged: bytes, path: bytes, row: IndexRow) -> Stat | None:
         """Put what is staged in the place of the content that `row` saw; None when it changed."""
-        if not self._fits(path, row):
+        before = self._fitting(path, row)
+        if before is None:
             return None
-        try:
-            exchanged = self._disk.exchange(staged, path)
-        except _AWAY:
-            return None
-        if not exchanged:
-            return self._replace_slowly(staged, path, row)
-        old = self._disk.lstat(staged)
-        if old is None or not _is_same(row, old):
-            self._disk.exchange(staged, path)
-            return None
+        with alone(self._disk, path, before) as is_alone:
+            try:
+                exchanged = self._disk.exchange(staged, path)
+            except _AWAY:
+                return None
+            if not exchanged:
+                return self._replace_slowly(staged, path, row)
+            old = self._disk.lstat(staged)
+            if not is_alone() or old is None or not _is_same(row, old):
+                self._disk.exchange(staged, path)
+                return None
         self._discard(staged, path)
         return self._disk.lstat(path)
 
@@ -64,30 +69,36 @@ class Placer:
         """Take a node off the disk; False when it changed, or a directory holds something."""
         if row.kind is Kind.DIRECTORY:
             return self._remove_directory(path)
-        stat = self._disk.lstat(path)
-        if stat is None:
+        if self._disk.lstat(path) is None:
             return True
-        if not row.fits(stat):
+        before = self._fitting(path, row)
+        if before is None:
             return False
         grave = self._grave(path)
-        try:
-            self._disk.rename(path, grave)
-        except _AWAY:
-            return False
-        buried = self._disk.lstat(grave)
-        if buried is None or not _is_same(row, buried):
-            self._disk.rename(grave, path)
-            return False
+        with alone(self._disk, path, before) as is_alone:
+            try:
+                self._disk.rename(path, grave)
+            except _AWAY:
+                return False
+            buried = self._disk.lstat(grave)
+            if not is_alone() or buried is None or not _is_same(row, buried):
+                self._disk.rename(grave, path)
+                return False
         return True
 
     def move(self, old: bytes, new: bytes, row: IndexRow) -> Stat | None:
         """Move a node to a free name; None when it changed or the name is taken."""
-        if not self._fits(old, row):
+        before = self._fitting(old, row)
+        if before is None:
             return None
-        try:
-            self._disk.rename(old, new)
-        except FileExistsError:
-            return None
+        with alone(self._disk, old, before) as is_alone:
+            try:
+                self._disk.rename(old, new)
+            except FileExistsError:
+                return None
+            if not is_alone():
+                self._disk.rename(new, old)
+                return None
         return self._disk.lstat(new)
 
     def set_aside(self, path: bytes, row: IndexRow) -> bytes | None:
@@ -149,9 +160,15 @@ class Placer:
             candidate = name + b" %d" % n
         return candidate
 
-    def _fits(self, path: bytes, row: IndexRow) -> bool:
+    def _fitting(self, path: bytes, row: IndexRow) -> Stat | None:
+        """The stat of a path, None when it is not what the row saw."""
         stat = self._disk.lstat(path)
-        return stat is not None and row.fits(stat)
+        if stat is None or row.fits(stat):
+            return stat
+        # What does not fit is usually an edit; of a database with a log it is no news.
+        if is_database(self._disk, path, stat) and is_unfinished(self._disk, path):
+            raise InUse(path)
+        return None
 
     def _replace_slowly(self, staged: bytes, path: bytes, row: IndexRow) -> Stat | None:
         """Without an exchange: the old one goes aside, where `recover` finds it after a kill."""

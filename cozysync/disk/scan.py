@@ -13,6 +13,7 @@ Where a directory cannot be read, nothing in it counts as vanished.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from cozysync.disk.databases import without_companions
 from cozysync.disk.ignore import Ignore
 from cozysync.disk.index import DiskIndex, IndexRow
 from cozysync.disk.posix import PRIVATE, Disk, Stat
@@ -173,7 +174,7 @@ class _Scan:
         known = [] if isinstance(node, Appeared) else self._index.children(node)
         rows = {row.name: row for row in known}
         try:
-            entries = list(self._disk.listing(path))
+            entries = without_companions(self._disk, path, list(self._disk.listing(path)))
         except FileNotFoundError:
             return  # gone meanwhile: the directory above will tell
         except OSError as error:

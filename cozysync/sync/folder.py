@@ -183,8 +183,11 @@ class FolderSync:
             await self._ledger.do(partial(empty_trash, self._disk, day))
 
     def _pause(self) -> float:
-        again = self._trouble is not None or self._touched or not self._intake.is_idle
-        return RETRY_S if again else max(self._next_full_look - trio.current_time(), 0)
+        if self._trouble is not None or self._touched or not self._intake.is_idle:
+            pause = min(RETRY_S, self._intake.next_look_s())
+        else:
+            pause = self._next_full_look - trio.current_time()
+        return max(pause, 0)
 
     async def _round(self) -> None:
         self._busy = True
@@ -245,7 +248,7 @@ class FolderSync:
             self._placing.lacking.pop(node, None)
         steps = await self._ledger.do(partial(self._plan, touched))
         if not steps:
-            self._placing.crowded.clear()
+            self._placing.obstacles.noted = []
             return
         self._receiving = Amount(len(steps))
         try:
@@ -283,15 +286,7 @@ class FolderSync:
             Blocked(
                 str(self.row.path / each.path.decode(errors="replace")), each.reason, each.remedy
             )
-            for each in self._intake.troubles()
-        ]
-        found += [
-            Blocked(
-                str(self.row.path / each.path.decode(errors="replace")),
-                f"there is no room for it: it has {each.size:,} bytes, and {each.room:,} are free",
-                "Free some space on this disk; it then comes by itself.",
-            )
-            for each in self._placing.crowded
+            for each in (*self._intake.troubles(), *self._placing.obstacles.noted)
         ]
         found += [
             Blocked(str(self.row.path / path.decode(errors="replace")), *_LACKING)

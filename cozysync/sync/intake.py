@@ -13,6 +13,7 @@ from cozysync.disk import Disk, DiskIndex, Findings, Ignore, Unscannable, scan
 from cozysync.sync.guard import ASK_FROM_ENTRIES, Guard, Held, Verdict, held, known, weight
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.observe import Job, Observer
+from cozysync.sync.restless import Restless
 from cozysync.sync.status import Amount
 from cozysync.sync.upload import Uploader
 from cozysync_conflict import NodeId
@@ -46,6 +47,7 @@ class Intake:
         self._everything = True
         self._scan_trouble: dict[bytes, Unscannable] = {}
         self._unread: dict[bytes, Unscannable] = {}
+        self._restless = Restless()
         self.unplaced: set[NodeId] = set()
         self.held: Held | None = None
         self.verdict: Verdict | None = None
@@ -66,16 +68,22 @@ class Intake:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is known that is to be looked at."""
-        return not self._dirty
+        return not self._dirty and self._restless.is_idle
+
+    def next_look_s(self) -> float:
+        """In how many seconds something is due that changes without pause; it may be never."""
+        return self._restless.next_s() - trio.current_time()
 
     def troubles(self) -> list[Unscannable]:
         """What could not be taken in."""
-        return list((self._scan_trouble | self._unread).values())
+        return [*(self._scan_trouble | self._unread).values(), *self._restless.troubles()]
 
     async def take(self) -> None:
         """Look where something may have changed, and author what has."""
         # What is held is looked for again as a whole: a partial scan would see a part or nothing.
-        directories = None if self.looks_at_all else self._dirty
+        everything = self.looks_at_all
+        self._dirty |= {_above(path) for path in self._restless.due(trio.current_time())}
+        directories = None if everything else self._dirty
         self._everything, self._dirty = False, set()
         if directories is not None and not directories:
             return
@@ -84,6 +92,10 @@ class Intake:
             await trio.sleep(VANISH_S)
             findings = await self._scan(directories)
         jobs = await self._ledger.do(partial(self._structure, findings, trio.current_time()))
+        # Who looks at everything wants it as it is now.
+        paths = () if everything else [job.path for job in jobs]
+        wait = self._restless.postpone(paths, trio.current_time())
+        jobs = [job for job in jobs if job.path not in wait]
         unread = await self._send(jobs)
         again = self._unread.keys() if directories is None else {job.path for job in jobs}
         kept = {path: each for path, each in self._unread.items() if path not in again}
@@ -147,11 +159,28 @@ class Intake:
         for at in range(0, len(jobs), FILES_PER_ENTRY):
             self.sending = Amount(len(jobs) - at)
             some = jobs[at : at + FILES_PER_ENTRY]
-            ready = await self._uploader.run(self._disk, some)
+            uploader = self._uploader
+            ready = await uploader.run(self._disk, some, self._restless.wants_moment)
             if ready:
                 await self._ledger.do(partial(self._observer.contents, ready))
             taken = {job.path for job, _, _ in ready}
-            unread += self._uploader.unread
-            self._dirty |= {job.path.rpartition(b"/")[0] for job in some if job.path not in taken}
+            self._note(taken)
+            unread += uploader.unread
+            taken |= {path for path, _ in uploader.moved}
+            self._dirty |= {_above(job.path) for job in some if job.path not in taken}
         self.sending = Amount()
         return unread
+
+    def _note(self, taken: set[bytes]) -> None:
+        """How much rest each file gave to its reader."""
+        now, cost = trio.current_time(), self._uploader.cost_s
+        moved = dict(self._uploader.moved)
+        for path, reason in moved.items():
+            self._restless.moved(path, now, cost[path], reason)
+        for path in taken - moved.keys():
+            self._restless.read(path, now, cost[path])
+        self._restless.gone(cost.keys() - taken - moved.keys())
+
+
+def _above(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0]

@@ -5,7 +5,7 @@ and staged without any lock and put in place in waves. A step that meets somethi
 the scan that follows turns it into an operation, and the next plan goes from there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,6 +15,7 @@ from cozysync.disk import (
     DiskIndex,
     IndexRow,
     Intent,
+    InUse,
     Journal,
     Placer,
     Stat,
@@ -23,6 +24,7 @@ from cozysync.disk import (
 )
 from cozysync.sync.download import Downloader
 from cozysync.sync.ledger import Ledger
+from cozysync.sync.obstacles import Obstacles
 from cozysync.sync.plan import (
     MakeDirectory,
     MoveTo,
@@ -36,7 +38,7 @@ from cozysync.sync.plan import (
     WriteContent,
 )
 from cozysync.sync.seams import Seams
-from cozysync.sync.staging import Crowded, Staged, Staging, place_of
+from cozysync.sync.staging import Staged, Staging, place_of
 from cozysync.sync.waves import in_pack_order, waves
 from cozysync_conflict import NodeId
 
@@ -44,8 +46,9 @@ from cozysync_conflict import NodeId
 class Placing:
     """Brings one folder to what the vault shows.
 
-    `unseen` gathers paths to look at again. Whoever owns this plans those nodes again that are
-    `lacking`, when something of them may have come.
+    `unseen` gathers paths to look at again; `obstacles` is what stood in the way last time.
+    Whoever owns this plans those nodes again that are `lacking`, when something of them may have
+    come.
     `broken_off` says that a wave ended in the middle: the index must `recover` before the disk is
     looked at, or what was placed would be taken for a person's.
     """
@@ -61,12 +64,8 @@ class Placing:
         self._journal = Journal(ledger.replica.database.connection, index.root)
         self.unseen: set[bytes] = set()
         self.broken_off = True  # by a kill, for all that is known
-        self._staging = Staging(disk, index, ledger, downloader, seams, self.placer)
-
-    @property
-    def crowded(self) -> list[Crowded]:
-        """The files that found no room last time."""
-        return self._staging.crowded
+        self.obstacles = Obstacles(disk, seams.now_ns)
+        self._staging = Staging(disk, index, ledger, downloader, seams, self.placer, self.obstacles)
 
     @property
     def lacking(self) -> dict[NodeId, bytes]:
@@ -92,10 +91,10 @@ class Placing:
         contents = [step for step in steps if isinstance(step, WriteContent)]
         others = [step for step in steps if not isinstance(step, WriteContent)]
         waiting: set[NodeId] = set()
+        self.obstacles.noted = []
         if others:
             waiting |= await self._ledger.do(partial(self._structure, others))
         chunks = self._ledger.replica.chunks
-        self._staging.crowded = []
         contents = await self._ledger.do(partial(self._staging.readable, contents))
         for wave in waves(await self._ledger.do(partial(in_pack_order, contents, chunks))):
             waiting |= await self._contents(wave)
@@ -113,7 +112,7 @@ class Placing:
         with self._ledger.replica.database.transaction():
             for step in steps:
                 node = step.node if isinstance(step, SetAside | Remove) else step.wanted.node
-                if not self._one(step):
+                if not self._try(step, node, partial(self._one, step)):
                     waiting.add(node)
             self._disk.sync()
             self._journal.done()
@@ -141,6 +140,15 @@ class Placing:
                 row = self._index.row(node)
                 return Intent(row, leaves=True) if row is not None else None
         return None
+
+    def _try(self, step: Step, node: NodeId, deed: Callable[[], bool]) -> bool:
+        try:
+            return deed()
+        except (InUse, OSError) as error:
+            wanted = None if isinstance(step, SetAside | Remove) else step.wanted
+            path = place_of(self._index, wanted) if wanted is not None else None
+            self.obstacles.met(node, path or self._index.path(node) or b"", error)
+        return False
 
     def _one(self, step: Step) -> bool:
         match step:
@@ -249,7 +257,7 @@ class Placing:
         done: set[NodeId] = set()
         with self._ledger.replica.database.transaction():
             for step, path, _ in staged:
-                if self._put_one(step, path):
+                if self._try(step, step.wanted.node, partial(self._put_one, step, path)):
                     done.add(step.wanted.node)
             self._disk.sync()  # names before the index
             self._journal.done()

@@ -6,12 +6,12 @@ What has no room, cannot be had or was made up by its author is noted, and spoil
 import os
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 from cozysync.content import Recipe, decode_recipe
 from cozysync.disk import PRIVATE, Disk, DiskIndex, Placer
 from cozysync.sync.download import WINDOW, Downloader, Local, Unavailable, joined
 from cozysync.sync.ledger import Ledger
+from cozysync.sync.obstacles import Obstacles
 from cozysync.sync.plan import Wanted, WriteContent
 from cozysync.sync.seams import Seams
 from cozysync_conflict import Kind, NodeId, kind_of
@@ -20,18 +20,10 @@ from cozysync_protocol import ChunkId, Malformed
 Staged = tuple[WriteContent, bytes, Recipe]
 
 
-class Crowded(NamedTuple):
-    """A file for which the disk has no room: its path and size, and the bytes that are free."""
-
-    path: bytes
-    size: int
-    room: int
-
-
 class Staging:
     """Stages contents of one folder.
 
-    `crowded` are the files that found no room; `lacking` are the nodes whose content cannot be
+    Files that find no room are `obstacles`; `lacking` are the nodes whose content cannot be
     had, by path.
     """
 
@@ -43,6 +35,7 @@ class Staging:
         downloader: Downloader,
         seams: Seams,
         placer: Placer,
+        obstacles: Obstacles,
     ) -> None:
         self._disk = disk
         self._index = index
@@ -50,7 +43,7 @@ class Staging:
         self._downloader = downloader
         self._seams = seams
         self._placer = placer
-        self.crowded: list[Crowded] = []
+        self._obstacles = obstacles
         self.lacking: dict[NodeId, bytes] = {}
 
     def readable(self, steps: Sequence[WriteContent]) -> list[WriteContent]:
@@ -98,13 +91,15 @@ class Staging:
         fitting: list[WriteContent] = []
         for step in steps:
             assert step.wanted.content is not None
+            if self._obstacles.stands(step.wanted.node):
+                continue
             size = decode_recipe(step.wanted.content.detail).size
             if size <= room:
                 room -= size
                 fitting.append(step)
             else:
                 path = self._index.path(step.wanted.node) or place_of(self._index, step.wanted)
-                self.crowded.append(Crowded(path or step.wanted.name, size, room))
+                self._obstacles.crowded(path or step.wanted.name, size, room)
         return fitting
 
     def _unstage(self, steps: Sequence[WriteContent]) -> None:

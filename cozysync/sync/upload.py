@@ -1,16 +1,29 @@
 """From files to contents whose packs are on the server."""
 
+import io
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import trio
 
 from cozysync.content import Ingest, Ingested, Known
-from cozysync.disk import Disk, IndexRow, Stat, Unscannable, is_racy, new_row
+from cozysync.disk import (
+    Disk,
+    IndexRow,
+    InUse,
+    Stat,
+    Unscannable,
+    full_stat,
+    is_database,
+    is_racy,
+    new_row,
+    open_still,
+)
 from cozysync.replica import KNOWN_CHUNKS
+from cozysync.sync.first_bytes import first_bytes
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.observe import Job
@@ -27,10 +40,23 @@ T = TypeVar("T")
 Ready = tuple[Job, IndexRow, Ingested]
 
 
+_CHANGING = "it changes while it is read, and has not been sent since"
+_GROWING = "it is written to without pause; it was sent as it was a moment ago"
+_IN_USE = "a program writes to this database and leaves no moment to read it in"
+
+
+class Moving(NamedTuple):
+    """A file that changes under the reader, and what to say of it."""
+
+    path: bytes
+    reason: str
+
+
 class Uploader:
     """Reads files and brings what is new of them to the server.
 
-    `unread` are the files of the last run that could not be read, with the reason.
+    `unread` are the files of the last run that could not be read, with the reason. `moved` are
+    those that changed while they were read, or leave no moment to read them in.
     """
 
     def __init__(
@@ -42,6 +68,8 @@ class Uploader:
         self._seams = seams
         self._uploads = uploads
         self.unread: list[Unscannable] = []
+        self.moved: list[Moving] = []
+        self.cost_s: dict[bytes, float] = {}
         # Its own connection: what it sees is committed, whatever the ledger is in the middle of.
         self._chunks = _reader(ledger.replica.database.path)
 
@@ -49,14 +77,17 @@ class Uploader:
         """Close the connection."""
         self._chunks.close()
 
-    async def run(self, disk: Disk, jobs: Sequence[Job]) -> list[Ready]:
+    async def run(
+        self, disk: Disk, jobs: Sequence[Job], at_one_moment: Callable[[bytes], bool]
+    ) -> list[Ready]:
         """The contents of these files, once the server holds all that they need.
 
         A file that vanishes, cannot be read, or changes while it is read is left out: a later
-        scan takes it up.
+        scan takes it up. One for whose path `at_one_moment` holds is taken as it was at one
+        moment, if there is such a moment.
         """
-        self.unread = []
-        return await self.send(partial(self._read_all, disk, jobs))
+        self.unread, self.moved, self.cost_s = [], [], {}
+        return await self.send(partial(self._read_all, disk, jobs, at_one_moment))
 
     async def send(self, work: Callable[[Ingest], T], known: Known | None = None) -> T:
         """What `work` returns, once the server holds all that it took in; in a thread.
@@ -81,34 +112,81 @@ class Uploader:
 
                 return await self._seams.offload(ingest)
 
-    def _read_all(self, disk: Disk, jobs: Sequence[Job], ingest: Ingest) -> list[Ready]:
+    def _read_all(
+        self,
+        disk: Disk,
+        jobs: Sequence[Job],
+        at_one_moment: Callable[[bytes], bool],
+        ingest: Ingest,
+    ) -> list[Ready]:
         ready: list[Ready] = []
         for job in jobs:
+            begun = self._seams.now_ns()
             try:
-                found = self._read(disk, job, ingest)
+                found = self._read(disk, job, ingest, at_one_moment)
             except FileNotFoundError:
                 continue  # gone meanwhile: the next scan tells
+            except InUse:
+                self.moved.append(Moving(job.path, _IN_USE))
+                continue
             except OSError as error:
                 self.unread.append(_unread(job.path, error))
                 continue
+            finally:
+                self.cost_s[job.path] = max(self._seams.now_ns() - begun, 0) / 1e9
             if found is not None:
                 ready.append(found)
         disk.forget()
         return ready
 
-    def _read(self, disk: Disk, job: Job, ingest: Ingest) -> Ready | None:
+    def _read(
+        self, disk: Disk, job: Job, ingest: Ingest, at_one_moment: Callable[[bytes], bool]
+    ) -> Ready | None:
         begun = self._seams.now_ns()
         before = disk.lstat(job.path)
         if before is None or before.kind is not job.kind:
             return None
         if job.kind is Kind.LINK:
-            ingested = ingest.inline(disk.readlink(job.path), before.mtime_ns)
+            ingested: Ingested | None = ingest.inline(disk.readlink(job.path), before.mtime_ns)
+            if disk.lstat(job.path) != before:
+                return None
+        elif is_database(disk, job.path, before):
+            before = full_stat(disk, job.path, before)
+            ingested = self._database(disk, job.path, before, ingest)
         else:
-            with disk.open(job.path) as file:
-                ingested = ingest.file(file, before.size, before.mtime_ns)
-        if disk.lstat(job.path) != before:
+            ingested = self._file(disk, job.path, before, ingest, at_one_moment(job.path))
+        if ingested is None:
             return None
         return job, self._row(job, before, begun), ingested
+
+    def _file(
+        self, disk: Disk, path: bytes, before: Stat, ingest: Ingest, at_one_moment: bool
+    ) -> Ingested | None:
+        with disk.open(path) as file:
+            ingested = ingest.file(file, before.size, before.mtime_ns)
+            if disk.lstat(path) == before:
+                return ingested
+            if not at_one_moment:
+                self.moved.append(Moving(path, _CHANGING))
+                return None
+            # Read twice alike: so it was, in between, from the first byte to the last.
+            once = ingest.file(first_bytes(file, before.size), before.size, before.mtime_ns)
+            again = ingest.file(first_bytes(file, before.size), before.size, before.mtime_ns)
+        taken = once.content.digest == again.content.digest
+        self.moved.append(Moving(path, _GROWING if taken else _CHANGING))
+        return once if taken else None
+
+    def _database(self, disk: Disk, path: bytes, before: Stat, ingest: Ingest) -> Ingested | None:
+        still = open_still(disk, path)
+        with still or disk.open(path) as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            ingested = ingest.file(file, size, before.mtime_ns)
+        now = disk.lstat(path)
+        if still is None and (now is None or full_stat(disk, path, now) != before):
+            self.moved.append(Moving(path, _CHANGING))
+            return None
+        return ingested
 
     def _row(self, job: Job, stat: Stat, begun_ns: int) -> IndexRow:
         node = job.row.node if job.row is not None else job.parent

@@ -4,8 +4,10 @@ One row for each decoder; a test of the house finds decoders that have none.
 """
 
 import io
+import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import typer
 from cozysync.cli.when import when
 from cozysync.content import compress, fetch, recipe
 from cozysync.daemon import config, config_keys
+from cozysync.disk import InUse, PosixDisk, open_still, prepare_root
+from cozysync.disk.databases import MAGIC
 from cozysync.disk.ignore import Ignore
 from cozysync.replica import body
 from cozysync.vault import (
@@ -287,6 +291,29 @@ def ignore(data: bytes) -> object:
     return [rules.covers(path, directory=False) for path in (b"a/b", b"x" * 200, b"\xff/.~lock.x#")]
 
 
+def copied_database(data: bytes) -> object:
+    with tempfile.TemporaryDirectory() as name:
+        prepare_root(Path(name))
+        (Path(name) / "base").write_bytes(data)
+        (Path(name) / "base-wal").write_bytes(data[::-1] or b"x")
+        disk = PosixDisk(Path(name))
+        try:
+            with open_still(disk, b"base") or io.BytesIO() as file:
+                return file.read()
+        finally:
+            disk.close()
+
+
+def database(mode: str) -> bytes:
+    with tempfile.TemporaryDirectory() as name, closing(sqlite3.connect(f"{name}/x")) as base:
+        base.execute(f"PRAGMA journal_mode = {mode}")
+        base.execute("CREATE TABLE t (x)")
+        base.commit()
+        if mode == "WAL":
+            base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Path(name, "x").read_bytes()
+
+
 # --- merges --------------------------------------------------------------------------------------
 
 
@@ -428,6 +455,8 @@ DECODERS = [
         b"14:00", b"yesterday 9:30", b"2 days ago", b"2026-03-05 14:00", b"9" * 5000,
         b"9" * 5000 + b" days ago", b"9" * 400 + b" d", "² days".encode(), b"0001-01-01 00:00",
         b"9999-12-31", b"1700000000"], (typer.BadParameter,)),
+    Decoder("cozysync.disk.databases:open_still", copied_database, [
+        database("DELETE"), database("WAL"), MAGIC + bytes(496), bytes(512)], (InUse,)),
     Decoder("cozysync.disk.ignore:Ignore.load", ignore, [
         b"*.o\n!keep\nbuild/\n", b"[" * 100, b"**/" * 300 + b"x", b"!", b"/", b"a[b-", b"\\"], ()),
     Decoder("cozysync_conflict.records:_read",

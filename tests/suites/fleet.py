@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import trio
 
+from cozysync.disk import RealGround
 from cozysync.replica import FolderRow
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.engine import Engine
@@ -26,6 +27,7 @@ from cozysync.vault import (
 from cozysync_protocol import encode_control, encode_entry
 from tests.suites.memory_ground import MemoryGround, MemoryHands
 from tests.suites.memory_server import MemoryRemote, MemoryServer
+from tests.suites.real_hands import RealHands
 
 
 class Days:
@@ -44,15 +46,20 @@ class Days:
 class Member:
     """One device of the fleet: `engine`, `hands` in its folder, `remote` to unplug."""
 
-    def __init__(self, name, home, server, now, frames_at_once, nursery, settings):
+    def __init__(self, name, home, server, now, frames_at_once, nursery, on_disk, settings):
         self.name = name
         self.folder = home.root.parent / f"{name}-work"
         self._home = home
         self._now = now
         self._nursery = nursery
         self._settings = settings
-        self._ground = MemoryGround(now)
-        self.hands = MemoryHands(self._ground.only, now)
+        if on_disk:
+            self.folder.mkdir()
+            self._ground = RealGround()
+            self.hands = RealHands(self.folder)
+        else:
+            self._ground = MemoryGround(now)
+            self.hands = MemoryHands(self._ground.only, now)
         self.remote = MemoryRemote(server, frames_at_once)
         self.engine = None
         self._scope = None
@@ -83,6 +90,23 @@ class Member:
                     nursery.start_soon(_until_sending, folder, scope)
                     await folder.look()
                     scope.cancel()
+
+    def blocked(self):
+        """What stands in the way, as status tells it: path, reason and remedy in one."""
+        (folder,) = self.engine.status().folders
+        return [f"{each.path}: {each.reason} {each.remedy}" for each in folder.blocked]
+
+    async def until(self, holds):
+        """Wait until something holds."""
+        with trio.fail_after(60):
+            while not holds():  # noqa: ASYNC110
+                await trio.sleep(0.02)
+
+    async def until_in_sync(self):
+        """Settle again and again until nothing stands in the way."""
+        with trio.fail_after(60):
+            while not (await self.engine.settle()).in_sync:  # noqa: ASYNC110
+                await trio.sleep(0.1)
 
     async def settle(self):
         outcome = await self.engine.settle()
@@ -116,8 +140,11 @@ def _keys(count):
 
 
 @asynccontextmanager
-async def fleet(root, *names, frames_at_once=1 << 30, **settings):
-    """A running fleet: device by device, an engine over a database in `root`."""
+async def fleet(root, *names, frames_at_once=1 << 30, on_disk=False, **settings):
+    """A running fleet: device by device, an engine over a database in `root`.
+
+    With `on_disk`, their folders are real ones in `root`. What else is given configures them.
+    """
     now = Days()
     devices, created = _keys(3)
     server = MemoryServer(created.keys.vault)
@@ -134,7 +161,9 @@ async def fleet(root, *names, frames_at_once=1 << 30, **settings):
                 replica.outbox.acknowledge(created.entry.header.sequence, 1)
             replica.folders.put(FolderRow(root / f"{name}-work", "work"))
             replica.close()
-            members.append(Member(name, home, server, now, frames_at_once, nursery, settings))
+            members.append(
+                Member(name, home, server, now, frames_at_once, nursery, on_disk, settings)
+            )
         first, *others = members
         await first.start()
         await first.settle()

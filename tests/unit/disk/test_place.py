@@ -143,8 +143,9 @@ def test_a_step_into_a_directory_that_has_gone_is_left_for_the_next_look(folder,
 def test_a_file_that_goes_between_the_look_and_the_step_is_left_too(folder, placer, monkeypatch):
     seen = row(folder, b"a")
     staged = stage(folder, placer, folder.node(b"a"), b"new")
-    monkeypatch.setattr(placer, "_fits", lambda path, row: True)
     lstat = folder.disk.lstat
+    before = lstat(b"a")
+    monkeypatch.setattr(placer, "_fitting", lambda path, row: before)
 
     def late(path):
         found = lstat(path)
