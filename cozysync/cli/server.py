@@ -12,8 +12,9 @@ from cozysync.cli import server_care
 from cozysync.cli.options import Json, print_json
 from cozysync.cli.server_care import Data
 from cozysync.daemon.config_keys import DEFAULT_LISTEN, parse_address
-from cozysync.server import create_invitation, serve
+from cozysync.server import DAY_S, Keeping, create_invitation, serve
 from cozysync.sync.home import Home
+from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS
 
 app = typer.Typer(help="The self-hosted server, which can read nothing.", no_args_is_help=True)
 app.command()(server_care.verify)
@@ -28,6 +29,16 @@ def run(
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Port 0 takes a free one.")
     ] = DEFAULT_LISTEN,
+    grace_days: Annotated[
+        float,
+        typer.Option("--grace-days", min=0, help="Days before a pack goes that nobody needs."),
+    ] = GRACE_DAYS,
+    active_days: Annotated[
+        float,
+        typer.Option(
+            "--active-days", min=0, help="Days after which an absent device holds up no clearing."
+        ),
+    ] = ACTIVE_DAYS,
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints one line when ready."""
@@ -41,6 +52,7 @@ def run(
         data or Home.locate().server_data,
         address.host,
         address.port,
+        keeping=Keeping(grace_days * DAY_S, active_days * DAY_S),
         ready=lambda url: print(f"cozysync server ready at {url}", flush=True),
     )
 

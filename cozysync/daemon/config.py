@@ -32,6 +32,8 @@ class EmbeddedServer:
 
     enabled: bool
     listen: Address
+    grace_days: float
+    active_days: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ def _config(values: Mapping[str, Value]) -> Config:
         embedded=EmbeddedServer(
             enabled=value("embedded_server.enabled"),
             listen=parse_address(value("embedded_server.listen")),
+            grace_days=value("embedded_server.grace_days"),
+            active_days=value("embedded_server.active_days"),
         ),
         log_level=value("log_level"),
     )

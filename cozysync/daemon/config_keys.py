@@ -14,6 +14,7 @@ from cozysync.sync.config import (
     DEFAULT_TRANSFERS,
     DEFAULT_TRASH_DAYS,
 )
+from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_LISTEN = "127.0.0.1:7717"
@@ -202,5 +203,20 @@ KEYS: tuple[Key, ...] = (
         _listen,
         "Where the embedded server listens. Other machines reach it only at an address of yours "
         "that is not 127.0.0.1.",
+    ),
+    Key(
+        "embedded_server.grace_days",
+        lambda: float(GRACE_DAYS),
+        "days, 0 to 3650",
+        _number(0, 3650),
+        "How long the embedded server keeps packs that nobody needs any more.",
+    ),
+    Key(
+        "embedded_server.active_days",
+        lambda: float(ACTIVE_DAYS),
+        "days, 0 to 3650",
+        _number(0, 3650),
+        "After how many days a device that has not come holds up no clearing of the embedded "
+        "server. When it comes it starts from a snapshot, and loses nothing.",
     ),
 )

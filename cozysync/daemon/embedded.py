@@ -28,9 +28,13 @@ class ServerDown(CozyError):
 
 
 class EmbeddedServer:
-    """Runs the server as a child process, which ends with this one whatever happens to it."""
+    """Runs the server as a child process, which ends with this one whatever happens to it.
 
-    def __init__(self, home: Home, listen: Address) -> None:
+    `options` are more of the command's.
+    """
+
+    def __init__(self, home: Home, listen: Address, *options: str) -> None:
+        self._options = options
         self._home = home
         self._listen = listen
 
@@ -55,6 +59,7 @@ class EmbeddedServer:
     async def _spawn(self) -> trio.Process:
         command = [sys.executable, "-m", "cozysync", "server", "run", "--until-input-ends"]
         command += ["--data", str(self._home.server_data), "--listen", str(self._listen)]
+        command += self._options
         with self._home.server_log_file.open("ab") as log:
             return await trio.lowlevel.open_process(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log

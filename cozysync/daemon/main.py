@@ -56,7 +56,14 @@ async def _daemon(home: Home, config: Config) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_heed_signals, stopping.set)
         if config.embedded.enabled:
-            server = EmbeddedServer(home, config.embedded.listen)
+            server = EmbeddedServer(
+                home,
+                config.embedded.listen,
+                "--grace-days",
+                str(config.embedded.grace_days),
+                "--active-days",
+                str(config.embedded.active_days),
+            )
             await nursery.start(partial(supervisor.keep, "embedded server", server.run))
         await nursery.start(partial(supervisor.keep, "engine", slot.run))
         control = create_control(slot, Pairings(nursery), stopping.set)

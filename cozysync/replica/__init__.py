@@ -14,6 +14,7 @@ from cozysync.replica.settings import (
     FolderState,
     Settings,
 )
+from cozysync.replica.snapshot import Opening, read_snapshot, write_snapshot
 from cozysync.replica.split import delete_parts, split
 from cozysync.replica.tree import TREE_SCHEMA, SqliteStore
 
@@ -36,6 +37,7 @@ __all__ = [
     "History",
     "LogCursor",
     "NewerDatabase",
+    "Opening",
     "Outbox",
     "Retention",
     "Schema",
@@ -45,6 +47,8 @@ __all__ = [
     "decode_body",
     "delete_parts",
     "encode_body",
+    "read_snapshot",
     "split",
     "thin",
+    "write_snapshot",
 ]

@@ -80,6 +80,25 @@ class Outbox:
         ).fetchone()
         return (Sequence(row[0]), row[1]) if row is not None else None
 
+    def after(self, sequence: Sequence) -> list[tuple[Sequence, bytes]]:
+        """The entries behind a sequence, sent or not, oldest first."""
+        rows = self._connection.execute(
+            "SELECT sequence, entry FROM outbox WHERE sequence > ? ORDER BY sequence", (sequence,)
+        )
+        return [(Sequence(number), entry) for number, entry in rows]
+
+    def acknowledge_up_to(self, sequence: Sequence, position: Position) -> None:
+        """Note that everything up to a sequence stands in the log, at `position` or before."""
+        self._connection.execute(
+            "UPDATE outbox SET position = ? WHERE position IS NULL AND sequence <= ?",
+            (position, sequence),
+        )
+
+    def newest_position(self) -> int:
+        """The last position of an entry of this device that is known; 0 when none is."""
+        row = self._connection.execute("SELECT MAX(position) FROM outbox").fetchone()
+        return int(row[0] or 0)
+
     def count(self) -> int:
         """How many entries wait to be sent."""
         row = self._connection.execute(

@@ -104,7 +104,7 @@ class SqliteStore:
         row = self._connection.execute(
             "SELECT parent, name, counted_at, state FROM node WHERE id = ?", (node,)
         ).fetchone()
-        found = _unpacked(node, *row) if row is not None else None
+        found = unpacked_node(node, *row) if row is not None else None
         if self._changed:
             self._nodes[node] = found
         return found
@@ -122,6 +122,10 @@ class SqliteStore:
             "SELECT id FROM node WHERE counted_at = ? AND name = ?", (directory, name)
         )
         return [NodeId(row[0]) for row in rows]
+
+    def everything(self) -> set[NodeId]:
+        """Every node that was ever heard of."""
+        return {NodeId(row[0]) for row in self._connection.execute("SELECT id FROM node")}
 
     def deleted(self) -> list[NodeId]:
         return self._unsettled(_HAS_DELETIONS)
@@ -206,7 +210,7 @@ class SqliteStore:
             "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?)", self._versions
         )
         rows = [
-            _packed(node)
+            packed_node(node)
             for each in sorted(self._changed)
             if (node := self._nodes[each]) is not None
         ]
@@ -216,7 +220,8 @@ class SqliteStore:
         self._versions.clear()
 
 
-def _packed(node: Node) -> _Row:
+def packed_node(node: Node) -> _Row:
+    """The row of a node."""
     state = msgpack.packb(
         (
             node.placed,
@@ -242,9 +247,10 @@ def _dots(packed: bytes) -> tuple[Dot, ...]:
     return tuple(Dot(*each) for each in msgpack.unpackb(packed)) if packed else ()
 
 
-def _unpacked(
+def unpacked_node(
     id: NodeId, parent: NodeId | None, name: bytes, counted_at: NodeId | None, state: bytes
 ) -> Node:
+    """The node of a row, without its `unsettled`."""
     placed, live, below, tokens, moves, deletions, heads, early, attributes = msgpack.unpackb(
         state, strict_map_key=False
     )

@@ -6,6 +6,7 @@ The server orders, stores and checks what can be checked without keys.
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import anyio
 from starlette.applications import Starlette
 
 from cozysync.server.access import Access
@@ -15,6 +16,8 @@ from cozysync.server.api.operators import OperatorsApi
 from cozysync.server.api.packs import PacksApi
 from cozysync.server.api.sessions import SessionsApi
 from cozysync.server.api.vaults import VaultsApi
+from cozysync.server.collection import Collection, Keeping
+from cozysync.server.collector import Collector
 from cozysync.server.mailbox import Mailboxes
 from cozysync.server.offload import Offload, to_thread
 from cozysync.server.packs import DirectoryPacks
@@ -35,18 +38,21 @@ class Server:
         now_s: Callable[[], float],
         entropy: Callable[[int], bytes],
         offload: Offload = to_thread,
+        keeping: Keeping | None = None,
     ) -> None:
         self._store = store
         turns = Turns(offload)
+        collection = Collection(store, packs, keeping or Keeping())
+        self._collector = collector = Collector(collection, store, turns, now_s)
         sessions = Sessions(store.secret("sessions"), now_s, entropy)
         access = Access(sessions, store, turns, now_s)
-        self._log = LogApi(store, turns, access)
+        self._log = LogApi(store, turns, access, collector.news)
         self._parts = (
             OperatorsApi(now_s, lambda: self._log.appended),
-            VaultsApi(store, turns, access),
+            VaultsApi(store, turns, access, packs, collector.news),
             SessionsApi(sessions, store, turns),
             self._log,
-            PacksApi(packs, access, offload),
+            PacksApi(packs, store, turns, access, offload),
             MailboxesApi(Mailboxes(now_s), access),
         )
 
@@ -66,6 +72,9 @@ class Server:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        yield
-        self.stop_waiting()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._collector.run)
+            yield
+            self.stop_waiting()
+            tasks.cancel_scope.cancel()
         self._store.close()

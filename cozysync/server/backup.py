@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cozysync.server.failures import ServerError
-from cozysync.server.layout import DATABASE, PACKS, packs_on_disk, reading
+from cozysync.server.layout import DATABASE, PACKS, needed_packs, packs_on_disk, reading
 from cozysync.server.serve import locked
 from cozysync.server.verify import FindingKind, Report, damage_of, verify
-from cozysync_protocol import decode_entry
 
 _NEW = ".new"
 _SETTLED_TRIES = 3
@@ -193,11 +192,8 @@ def _bring(path: Path, target: Path, *, link: bool) -> None:
 def _prune(data: Path, to: Path) -> None:
     """Let go of packs in the backup that neither the server has nor the database names."""
     with reading(to) as connection:
-        named = {
-            pack
-            for (body,) in connection.execute("SELECT body FROM entry")
-            for pack in decode_entry(body).header.packs
-        }
+        vaults = [vault for (vault,) in connection.execute("SELECT id FROM vault")]
+        named = {pack for vault in vaults for pack in needed_packs(connection, vault)}
     for _, pack, path in list(packs_on_disk(to)):
         if pack not in named and not (data / PACKS / path.relative_to(to / PACKS)).exists():
             path.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cozysync.server.failures import ServerError
-from cozysync_protocol import PackId, VaultId
+from cozysync_protocol import LogState, PackId, SnapshotPointer, VaultId, decode_entry
 
 DATABASE = "server.db"
 PACKS = "packs"
@@ -31,6 +31,36 @@ def reading(data: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         yield connection
+
+
+def base_of(connection: sqlite3.Connection, vault: VaultId) -> tuple[int, LogState]:
+    """Where a vault's log begins, and the state of the log there."""
+    if _version(connection) < _TRUNCATES:
+        return 0, LogState(vault)
+    query = "SELECT start, base FROM vault WHERE id = ?"
+    start, base = connection.execute(query, (vault,)).fetchone()
+    return start, LogState.decode(base) if base else LogState(vault)
+
+
+def needed_packs(connection: sqlite3.Connection, vault: VaultId) -> set[PackId]:
+    """The packs that a vault's log and snapshot need."""
+    if _version(connection) < _TRUNCATES:
+        bodies = connection.execute("SELECT body FROM entry WHERE vault = ?", (vault,))
+        return {pack for (body,) in bodies for pack in decode_entry(body).header.packs}
+    rows = connection.execute("SELECT pack FROM named WHERE vault = ?", (vault,))
+    needed = {PackId(row[0]) for row in rows}
+    query = "SELECT pointer FROM snapshot WHERE vault = ?"
+    for (pointer,) in connection.execute(query, (vault,)):
+        needed.update(SnapshotPointer.decode(pointer).packs)
+    return needed
+
+
+# The version of the database from which on packs are noted, and the log may begin late.
+_TRUNCATES = 3
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def packs_on_disk(data: Path) -> Iterator[tuple[VaultId, PackId, Path]]:

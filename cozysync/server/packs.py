@@ -11,11 +11,27 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from cozysync.server.failures import Refusal
 from cozysync.server.files import Directories, Files, RealFiles, write_all
 from cozysync.server.layout import pack_path
 from cozysync_protocol import ErrorCode, PackId, VaultId
+
+_HEX_DIGITS = 64
+
+
+class Packs(Protocol):
+    """What collecting needs of the packs of all vaults."""
+
+    def all(self, vault: VaultId) -> Iterator[tuple[PackId, float]]:
+        """Every pack of a vault, and when it came, in seconds since 1970."""
+
+    def touch(self, vault: VaultId, pack: PackId) -> None:
+        """As if the pack had come just now; harmless when it is not here."""
+
+    def delete(self, vault: VaultId, pack: PackId) -> None:
+        """Let a pack go; harmless when it is not here."""
 
 
 class PackWriter:
@@ -106,6 +122,22 @@ class DirectoryPacks:
     def missing(self, vault: VaultId, packs: Sequence[PackId]) -> list[PackId]:
         """Those of the packs that are not here."""
         return [pack for pack in packs if self.size(vault, pack) is None]
+
+    def all(self, vault: VaultId) -> Iterator[tuple[PackId, float]]:
+        """See `Packs`."""
+        for path in (self._root / vault.hex()).glob("*/*"):
+            if len(path.name) == _HEX_DIGITS:
+                with suppress(FileNotFoundError, ValueError):
+                    yield PackId(bytes.fromhex(path.name)), path.stat().st_mtime
+
+    def touch(self, vault: VaultId, pack: PackId) -> None:
+        """See `Packs`."""
+        with suppress(FileNotFoundError):
+            os.utime(self.path(vault, pack))
+
+    def delete(self, vault: VaultId, pack: PackId) -> None:
+        """See `Packs`."""
+        self.path(vault, pack).unlink(missing_ok=True)
 
     def read(self, vault: VaultId, pack: PackId, start: int, length: int) -> bytes:
         """Some bytes of a pack that is here."""

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from cozysync.server.app import Server
+from cozysync.server.collection import Keeping
 from cozysync.server.failures import ServerError
 from cozysync.server.files import RealFiles, make_directories
 from cozysync.server.layout import DATABASE, PACKS
@@ -34,7 +35,14 @@ class _Runner(uvicorn.Server):
         self._ours.stop_waiting()
 
 
-def serve(data: Path, host: str, port: int, *, ready: Callable[[str], None]) -> None:
+def serve(
+    data: Path,
+    host: str,
+    port: int,
+    *,
+    ready: Callable[[str], None],
+    keeping: Keeping | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is told the URL once requests are answered.
 
     Port 0 takes a free one. Raises `ServerError` when the directory is in use or damaged, or
@@ -43,7 +51,7 @@ def serve(data: Path, host: str, port: int, *, ready: Callable[[str], None]) -> 
     with locked(data):
         packs = DirectoryPacks(data / PACKS)
         store = SqliteStore(data / DATABASE, packs.missing, time.time)
-        server = Server(store, packs, now_s=time.time, entropy=os.urandom)
+        server = Server(store, packs, now_s=time.time, entropy=os.urandom, keeping=keeping)
         listener = _listen(host, port)
         config = uvicorn.Config(
             server.app(),

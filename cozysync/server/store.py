@@ -14,45 +14,29 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from cozysync.server.failures import Refusal, ServerError
+from cozysync.server.failures import Refusal
+from cozysync.server.marks import Marks
+from cozysync.server.schema import open_database
+from cozysync.server.snapshots import Snapshots
 from cozysync_protocol import (
     INVITATION_SECONDS,
     ROOT_DEVICE,
+    DeviceAdded,
     DeviceId,
+    Entry,
+    EntryKind,
     ErrorCode,
     HeadHash,
     LogFrame,
     LogState,
     PackId,
+    PacksDoomed,
     Position,
     VaultId,
     admit,
+    decode_control,
     decode_entry,
     next_head,
-)
-
-_MIGRATIONS = (
-    """
-CREATE TABLE vault (id BLOB PRIMARY KEY, position INTEGER NOT NULL, state BLOB NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE entry (
-    vault BLOB NOT NULL, position INTEGER NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL,
-    head BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (vault, position)
-);
-CREATE UNIQUE INDEX entry_sequence ON entry (vault, device, sequence);
-CREATE TABLE invitation (code BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE snapshot (vault BLOB PRIMARY KEY, version INTEGER NOT NULL, pointer BLOB NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-""",
-    """
-CREATE TABLE lost_pack (vault BLOB NOT NULL, pack BLOB NOT NULL, PRIMARY KEY (vault, pack))
-    WITHOUT ROWID;
-CREATE TABLE contact (
-    vault BLOB NOT NULL, device BLOB NOT NULL, seconds INTEGER NOT NULL,
-    PRIMARY KEY (vault, device)
-) WITHOUT ROWID;
-""",
 )
 
 HasPacks = Callable[[VaultId, Sequence[PackId]], list[PackId]]
@@ -67,10 +51,16 @@ class SqliteStore:
         self._now_s = now_s
         # A vault's verified state costs much to decode and changes only here.
         self._states: dict[VaultId, LogState] = {}
-        self._connection = _open(path)
+        # Written down now and then: a write for every read would cost more than it tells.
+        self._readers: dict[tuple[VaultId, DeviceId], int] = {}
+        self._unnoted: set[tuple[VaultId, DeviceId]] = set()
+        self._connection = open_database(path, now_s)
+        self.marks = Marks(self._connection)
+        self.snapshots = Snapshots(self._connection, self._transaction, self._load, missing_packs)
 
     def close(self) -> None:
         """Close the file."""
+        self.note_readers()
         self._connection.close()
 
     def secret(self, name: str) -> bytes:
@@ -131,7 +121,7 @@ class SqliteStore:
                 raise Refusal(ErrorCode.NOT_FOUND, "no such vault")
             places: list[tuple[Position, HeadHash]] = []
             for entry in entries:
-                known = self._known(connection, vault, entry)
+                known = self._known(connection, state, entry)
                 if known is None:
                     state = self._take(connection, state, entry)
                     known = (state.position, state.head)
@@ -140,14 +130,24 @@ class SqliteStore:
         self._states[vault] = state
         return places
 
-    def read(self, vault: VaultId, after: int, most: int, max_bytes: int) -> list[LogFrame]:
-        """The entries after a position, at most so many and about so many bytes together."""
+    def read(
+        self, vault: VaultId, after: int, most: int, max_bytes: int, *, control: bool = False
+    ) -> list[LogFrame]:
+        """The entries after a position, at most so many and about so many bytes together.
+
+        Raises `Refusal` when some of them are gone. Control entries alone are always there.
+        """
+        if not control and after < self.snapshots.start(vault):
+            raise Refusal(
+                ErrorCode.HORIZON, "the log is gone up to a snapshot; start from that one"
+            )
+        kind = "AND kind = 1" if control else ""
         frames: list[LogFrame] = []
         size = 0
         with closing(
             self._connection.execute(
-                "SELECT position, head, body FROM entry WHERE vault = ? AND position > ?"
-                " ORDER BY position LIMIT ?",
+                "SELECT position, head, body FROM entry WHERE vault = ? AND position > ?"  # noqa: S608
+                f" {kind} ORDER BY position LIMIT ?",
                 (vault, after, most),
             )
         ) as rows:
@@ -158,22 +158,26 @@ class SqliteStore:
                     break
         return frames
 
-    def snapshot(self, vault: VaultId) -> tuple[int, bytes]:
-        """The version and pointer of the newest snapshot; (0, b"") when there is none."""
-        row = self._connection.execute(
-            "SELECT version, pointer FROM snapshot WHERE vault = ?", (vault,)
-        ).fetchone()
-        return (row[0], row[1]) if row is not None else (0, b"")
+    def heard(self, vault: VaultId, device: DeviceId, position: int) -> bool:
+        """Note that a device has read up to a position; whether that is further than before."""
+        state = self._load(vault)
+        if state is None or position > state.position:
+            return False  # asked for the log's end
+        before = self._readers.get((vault, device), -1)
+        if position <= before:
+            return False
+        self._readers[vault, device] = position
+        self._unnoted.add((vault, device))
+        return True
 
-    def set_snapshot(self, vault: VaultId, expected: int, pointer: bytes) -> int:
-        """Put a pointer in place of version `expected`; raises `Refusal` when it moved on."""
-        with self._transaction() as connection:
-            if self.snapshot(vault)[0] != expected:
-                raise Refusal(ErrorCode.CONFLICT, "another snapshot was set meanwhile")
-            connection.execute(
-                "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?)", (vault, expected + 1, pointer)
-            )
-        return expected + 1
+    def note_readers(self) -> None:
+        """Write down what `heard` was told."""
+        if not self._unnoted:
+            return
+        with self._transaction():
+            for each in self._unnoted:
+                self.marks.read(*each, self._readers[each])
+        self._unnoted.clear()
 
     def note_contact(self, vault: VaultId, device: DeviceId) -> None:
         """Remember that this device speaks with the server just now."""
@@ -183,15 +187,28 @@ class SqliteStore:
                 (vault, device, int(self._now_s())),
             )
 
+    def forget_packs(self, vault: VaultId, packs: Sequence[PackId]) -> None:
+        """Note that these packs have been deleted."""
+        if packs:
+            with self._transaction():
+                self.marks.forget(vault, packs)
+
+    def vaults(self) -> list[VaultId]:
+        """All vaults."""
+        return [VaultId(row[0]) for row in self._connection.execute("SELECT id FROM vault")]
+
     def _known(
-        self, connection: sqlite3.Connection, vault: VaultId, entry: bytes
+        self, connection: sqlite3.Connection, state: LogState, entry: bytes
     ) -> tuple[Position, HeadHash] | None:
         header = decode_entry(entry).header
         row = connection.execute(
             "SELECT position, head, body FROM entry"
             " WHERE vault = ? AND device = ? AND sequence = ?",
-            (vault, header.device, header.sequence),
+            (state.vault, header.device, header.sequence),
         ).fetchone()
+        author = state.devices.get(header.device)
+        if row is None and author is not None and header.sequence <= author.sequence:
+            raise Refusal(ErrorCode.HORIZON, "an entry that was taken, and is gone by now")
         if row is None:
             return None
         if row[2] != entry:
@@ -206,15 +223,40 @@ class SqliteStore:
         if header.seen_position > state.position:
             raise Refusal(ErrorCode.ROLLED_BACK, "the entry's author has seen more than is here")
         admitted = admit(state, decoded)
-        if missing := self._missing_packs(state.vault, header.packs):
-            raise Refusal(ErrorCode.UNKNOWN_PACK, f"{len(missing)} packs of the entry are not here")
+        self._check_packs(state.vault, decoded)
         position = Position(state.position + 1)
         head = next_head(state.head, admitted.devices[header.device].last)
         connection.execute(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)",
-            (state.vault, position, header.device, header.sequence, head, entry),
-        )
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                state.vault, position, header.device, header.sequence, head, entry,
+                int(header.kind),
+            ),
+        )  # fmt: skip
+        self._note(replace(admitted, position=position), decoded)
         return replace(admitted, position=position, head=head)
+
+    def _check_packs(self, vault: VaultId, entry: Entry) -> None:
+        """Refuse an entry that names what is not here or is doomed, or dooms what is in use."""
+        packs = entry.header.packs
+        gone = {*self._missing_packs(vault, packs), *self.marks.doomed(vault, packs)}
+        if gone:
+            raise Refusal(ErrorCode.UNKNOWN_PACK, f"{len(gone)} packs of the entry are not here")
+        doom = _doom(entry)
+        if self.marks.named_after(vault, doom, entry.header.seen_position):
+            raise Refusal(
+                ErrorCode.PACK_IN_USE, "an entry that the device had not seen names such a pack"
+            )
+
+    def _note(self, state: LogState, entry: Entry) -> None:
+        header = entry.header
+        self.marks.name(state.vault, header.packs, state.position)
+        self.marks.doom(state.vault, _doom(entry), state.position, self._now_s())
+        self.marks.enrolled(state.vault, header.device, self._now_s())
+        if header.kind is EntryKind.CONTROL:
+            control = decode_control(entry.body)
+            if isinstance(control, DeviceAdded):  # it holds the log until it has read it
+                self.marks.enrolled(state.vault, control.keys.device, self._now_s())
 
     def _load(self, vault: VaultId) -> LogState | None:
         known = self._states.get(vault)
@@ -229,7 +271,8 @@ class SqliteStore:
 
     def _save(self, connection: sqlite3.Connection, state: LogState) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO vault VALUES (?, ?, ?)",
+            "INSERT INTO vault (id, position, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET position = excluded.position, state = excluded.state",
             (state.vault, state.position, state.encode()),
         )
 
@@ -269,24 +312,9 @@ def _digest(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA busy_timeout=5000")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for n, migration in enumerate(_MIGRATIONS[version:], version + 1):
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {migration} PRAGMA user_version = {n}; COMMIT;"
-            )
-        if version > len(_MIGRATIONS):
-            raise ServerError(
-                f"{path} was written by a newer cozysync.", "Install that version on the server."
-            )
-    except sqlite3.DatabaseError as error:
-        raise ServerError(
-            f"The server's database {path} cannot be read: {error}.",
-            "Restore it from a backup; devices send again what it lacks.",
-        ) from error
-    return connection
+def _doom(entry: Entry) -> tuple[PackId, ...]:
+    """The packs that an entry dooms."""
+    if entry.header.kind is not EntryKind.CONTROL:
+        return ()
+    control = decode_control(entry.body)
+    return control.packs if isinstance(control, PacksDoomed) else ()

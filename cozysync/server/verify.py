@@ -12,7 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cozysync.server.layout import DAMAGED, PACKS, pack_path, packs_on_disk, reading
+from cozysync.server.layout import (
+    DAMAGED,
+    PACKS,
+    base_of,
+    needed_packs,
+    pack_path,
+    packs_on_disk,
+    reading,
+)
 from cozysync_protocol import (
     ChainBroken,
     ForkDetected,
@@ -129,19 +137,17 @@ def _lost_packs(connection: sqlite3.Connection, vault: VaultId) -> set[PackId]:
 def _read_log(
     connection: sqlite3.Connection, vault: VaultId, end: int, stored: bytes, report: Report
 ) -> set[PackId]:
-    state = LogState(vault)
-    packs: set[PackId] = set()
+    start, state = base_of(connection, vault)
     trouble: str | None = None
     entries = connection.execute(
         "SELECT position, device, sequence, head, body FROM entry WHERE vault = ?"
-        " ORDER BY position",
-        (vault,),
+        " AND position > ? ORDER BY position",
+        (vault, start),
     )
     for position, device, sequence, head, body in entries:
         report.entries += 1
         try:
             header = decode_entry(body).header
-            packs.update(header.packs)
             if trouble is not None:
                 continue  # all that follows hangs on the broken one
             if (header.device, header.sequence) != (device, sequence):
@@ -154,7 +160,7 @@ def _read_log(
         trouble = f"it ends at position {state.position}, and was to end at {end}"
     if trouble is not None:
         report.findings.append(_broken_log(vault, state.position, trouble))
-    return packs
+    return needed_packs(connection, vault)
 
 
 def _follow(state: LogState, position: Position, head: HeadHash, body: bytes) -> LogState:

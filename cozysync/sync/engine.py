@@ -31,6 +31,8 @@ from cozysync.sync.remote import Remote
 from cozysync.sync.repair import Repairs
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
+from cozysync.sync.snapshot_maker import SnapshotMaker
+from cozysync.sync.snapshots import Starter
 from cozysync.sync.status import (
     Amount,
     Blocked,
@@ -94,7 +96,9 @@ class Engine:
             secrets.device.sign,
             self.link.heard_time,
         )
-        self._puller = Puller(self.ledger, self.link, self.remote)
+        starter = Starter(self.ledger, self.link, self.remote, seams)
+        self._puller = Puller(self.ledger, self.link, self.remote, starter)
+        self.snapshots = SnapshotMaker(self.ledger, self.link, self.remote, seams)
         downloader = Downloader(self.ledger, self.link, self.remote, seams, config.downloads)
         self.inbox = Inbox(self.ledger, downloader)
         self.past = Past(self.ledger, self.link, seams, config.retention)
@@ -343,6 +347,7 @@ class Engine:
             partial(push, self.ledger, self.link, self.remote),
             self._merger.run,
             self.repairs.run,
+            self.snapshots.run,
         )
         while True:
             await self.alarms.until(standing=False)

@@ -5,6 +5,8 @@ vault, and whatever else was left by an attempt that broke off is thrown away by
 caller holds the home's lock.
 """
 
+from collections.abc import Iterable
+
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.log_reader import WrongLog, read_controls
@@ -28,6 +30,7 @@ from cozysync.vault import (
     vault_keys_from_log,
 )
 from cozysync_protocol import (
+    Control,
     Entry,
     ErrorCode,
     ForkDetected,
@@ -147,15 +150,23 @@ async def _read_log(
     remote: HttpRemote, device: DeviceKeys, grant: Grant, seams: Seams
 ) -> tuple[VaultKeys, int]:
     """The vault's keys, from a log verified to be the one that the other device knows."""
+    compared = False
 
     def compare(state: LogState) -> None:
-        if state.position == grant.position and state.head != grant.head:
-            raise ForkDetected(f"another history up to position {state.position}")
+        nonlocal compared
+        if compared or state.position < grant.position:
+            return
+        if state.heads.get(grant.position) != grant.head:
+            raise ForkDetected(f"another history up to position {grant.position}")
+        compared = True
 
-    state, controls = await read_controls(remote, grant.vault, compare)
-    if state.position < grant.position:
+    def unlock(controls: Iterable[Control]) -> VaultKeys:
+        return vault_keys_from_log(device, grant.vault, controls, seams.entropy)
+
+    state, controls = await read_controls(remote, grant.vault, unlock, compare)
+    if not compared:
         raise WrongLog(f"it ends at position {state.position} of {grant.position}")
-    keys = vault_keys_from_log(device, grant.vault, controls, seams.entropy)
+    keys = unlock(controls)
     return keys, sum(not each.revoked for each in state.devices.values())
 
 

@@ -10,6 +10,7 @@ import httpx
 
 from cozysync.sync.remote import Refused, Unreachable
 from cozysync_protocol import (
+    MAX_ENTRY,
     MAX_MAILBOX_MESSAGE,
     MAX_MESSAGE,
     PROTOCOL_VERSION,
@@ -25,6 +26,7 @@ from cozysync_protocol import (
     LogFrame,
     Malformed,
     PackId,
+    PackList,
     Position,
     Problem,
     Reader,
@@ -32,6 +34,7 @@ from cozysync_protocol import (
     Session,
     SessionProof,
     SessionRequest,
+    SnapshotPointer,
     VaultId,
     decode,
     session_signed_part,
@@ -45,6 +48,9 @@ CONNECTIONS = 12
 
 _MESSAGEPACK = {"content-type": "application/msgpack"}
 _END = "cozysync-end"
+# One answer of control entries: the server stops once it has passed 8 MiB.
+_MOST_CONTROLS = 8 * 1024 * 1024 + MAX_ENTRY
+_LONGEST_TAG = 20
 # A refusal's text is shown to people: what steers a terminal, or fills it, is cut away.
 _MOST_DETAIL = 300
 
@@ -137,6 +143,43 @@ class HttpRemote:
             if after == asked:
                 raise Unreachable(self.url, "it holds back entries that it says it has")
             wait_s = 0
+
+    async def controls(self) -> Sequence[LogFrame]:
+        found: list[LogFrame] = []
+        while True:
+            params = {"after": str(found[-1].position if found else 0), "control": "1"}
+            async with self._request("GET", self._path("log"), own=True, params=params) as response:
+                data = await self._body(response, _MOST_CONTROLS)
+            with self._understanding():
+                frames = FrameReader().feed(data)
+            if not frames:
+                return found
+            if found and frames[0].position <= found[-1].position:
+                raise Unreachable(self.url, "its answer does not fit the question")
+            found += frames
+
+    async def snapshot(self) -> tuple[int, SnapshotPointer | None]:
+        async with self._request("GET", self._path("snapshot"), own=True) as response:
+            data = await self._body(response, MAX_MESSAGE)
+            tag = response.headers.get("etag", "").strip('"')
+        if not (tag.isascii() and tag.isdecimal() and len(tag) < _LONGEST_TAG):
+            raise Unreachable(self.url, "it does not answer as a cozysync server does")
+        with self._understanding():
+            return int(tag), SnapshotPointer.decode(data) if data else None
+
+    async def set_snapshot(self, expected: int, pointer: SnapshotPointer) -> None:
+        headers = {"if-match": f'"{expected}"'}
+        path, data = self._path("snapshot"), pointer.encode()
+        async with self._request("PUT", path, own=True, content=data, headers=headers):
+            pass
+
+    async def missing_packs(self, packs: Sequence[PackId]) -> Sequence[PackId]:
+        path, asked = self._path("packs/missing"), PackList(tuple(packs)).encode()
+        headers, most = _MESSAGEPACK, len(asked) + MAX_MESSAGE
+        async with self._request("POST", path, own=True, content=asked, headers=headers) as answer:
+            data = await self._body(answer, most)
+        with self._understanding():
+            return PackList.decode(data).packs
 
     async def end(self) -> Position:
         params = {"after": str(2**62), "wait": "0"}

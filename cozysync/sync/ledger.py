@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import trio
 
-from cozysync.replica import SealedBody, decode_body, delete_parts, encode_body, split
+from cozysync.replica import Opening, SealedBody, decode_body, delete_parts, encode_body, split
 from cozysync.sync.conflict_names import conflict_label
 from cozysync.sync.merges import Merges
 from cozysync.sync.replica import Replica
@@ -39,6 +39,7 @@ from cozysync_protocol import (
     NO_ENTRY,
     ChunkId,
     ChunkLocation,
+    Control,
     DeviceId,
     Entry,
     EntryHash,
@@ -47,6 +48,7 @@ from cozysync_protocol import (
     LogFrame,
     LogState,
     Malformed,
+    NotAllowed,
     PackId,
     Position,
     advance,
@@ -60,13 +62,19 @@ from cozysync_protocol import Sequence as EntrySequence
 
 T = TypeVar("T")
 
+_SEALED = EntryKind.SEALED
+
 # conflicts.md: a conflict settles in one extra round; needing more is a fault of the resolver.
 RESOLVER_ROUNDS = 16
 
 # Nodes to be settled that are remembered at most: some 10 MB.
 UNSETTLED = 100_000
 
-_CLOCK = "clock"
+CLOCK = "clock"
+"""The newest hybrid time, in the replica's settings."""
+
+LOG_BYTES = "log_bytes"
+"""How much log has been read since the replica was made, in the replica's settings."""
 
 
 class Ledger:
@@ -98,7 +106,7 @@ class Ledger:
         self._arrived = self._retired = False
         self._seams = seams
         self._lock = trio.Lock()
-        self._clock = HybridClock(replica.settings.get_int(_CLOCK))
+        self._clock = HybridClock(replica.settings.get_int(CLOCK))
         self._touched: set[NodeId] = set()
         self._unsettled: set[NodeId] = set()
         self._authored = False
@@ -223,7 +231,7 @@ class Ledger:
                 counter += 1
                 stamp = Stamp(self._clock.next(now), me)
                 operations.append(Operation(stamp, Dot(me, counter), part))
-        self.replica.settings.set_int(_CLOCK, self._clock.last)
+        self.replica.settings.set_int(CLOCK, self._clock.last)
         return Batch(me, context, tuple(operations)), dots
 
     def miss(self, chunks: Iterable[ChunkId], packs: Iterable[PackId]) -> None:
@@ -311,21 +319,50 @@ class Ledger:
                 if entry.header.kind is EntryKind.SEALED:
                     bodies.append(self._opened(entry))
                 else:
-                    self._learn(entry)
+                    self.learn([decode_control(entry.body)])
             self.replica.cursor.save(state)
+            self._count(frames)
             self._unsettled |= self._apply(bodies)
             if not more or len(self._unsettled) > UNSETTLED:
                 touched, self._unsettled = self._unsettled, set()
                 self._resolve(touched)
 
-    def _learn(self, entry: Entry) -> None:
-        """Take the secrets that a control entry brings, and have them safe before any use."""
-        control = decode_control(entry.body)
-        fresh = secrets_for_device(self.device, self.keys.vault, control)
-        for epoch, secret in fresh.items():
-            if epoch not in self.keys.epochs:
-                self.keys = self.keys.with_epoch(epoch, secret)
-                self._remember(self.keys)
+    def adopt(self, install: Callable[[], Opening]) -> None:
+        """Take a snapshot in place of what was read of the log; work of `do`.
+
+        `install` puts the snapshot's rows in place. What this device wrote and the snapshot does
+        not hold comes on top of it, and what of that waits to be sent still does. Whatever
+        `install` raises leaves everything as it was.
+        """
+        with self.replica.database.transaction():
+            opening = install()
+            self.replica.tree.forget()
+            state, outbox = opening.state, self.replica.outbox
+            known = state.devices.get(self.device.id)
+            if known is None or known.revoked:
+                raise NotAllowed("a snapshot by which this device is not in the vault")
+            self.replica.cursor.save(state)
+            self._clock.observe(opening.clock)
+            outbox.acknowledge_up_to(known.sequence, state.position)
+            mine = [decode_entry(entry) for _, entry in outbox.after(known.sequence)]
+            touched = self._apply([self._opened(e) for e in mine if e.header.kind is _SEALED])
+            self.replica.settings.set_int(CLOCK, self._clock.last)
+            tree = self.replica.tree
+            self._unsettled = touched | {*tree.contested(), *tree.clashing()}
+            self._touched |= tree.everything()
+
+    def learn(self, controls: Iterable[Control]) -> None:
+        """Take the secrets that control entries bring, and have them safe before any use."""
+        for control in controls:
+            fresh = secrets_for_device(self.device, self.keys.vault, control)
+            for epoch, secret in fresh.items():
+                if epoch not in self.keys.epochs:
+                    self.keys = self.keys.with_epoch(epoch, secret)
+                    self._remember(self.keys)
+
+    def _count(self, frames: Sequence[LogFrame]) -> None:
+        settings, read = self.replica.settings, sum(len(frame.entry) for frame in frames)
+        settings.set_int(LOG_BYTES, settings.get_int(LOG_BYTES) + read)
 
     def _opened(self, entry: Entry) -> SealedBody:
         body = decode_body(self.keys.open_entry(entry))
@@ -349,7 +386,7 @@ class Ledger:
         for body in bodies:
             if body.batch.operations:
                 self._clock.observe(body.batch.operations[-1].stamp.time)
-        self.replica.settings.set_int(_CLOCK, self._clock.last)
+        self.replica.settings.set_int(CLOCK, self._clock.last)
         batches = [body.batch for body in bodies]
         self.replica.history.add(batches)
         return apply(self.replica.tree, batches)

@@ -3,14 +3,16 @@
 The engine reads the same log again to apply it, for which it needs the keys that this finds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cozysync.sync.remote import Remote
-from cozysync.vault import CozyError
+from cozysync.sync.snapshots import members_of, opening_of
+from cozysync.vault import CozyError, VaultKeys
 from cozysync_protocol import (
-    NOWHERE,
     Control,
+    DeviceId,
     EntryKind,
+    ForkDetected,
     LogState,
     ProtocolError,
     VaultId,
@@ -31,23 +33,51 @@ class WrongLog(CozyError):
 
 
 async def read_controls(
-    remote: Remote, vault: VaultId, check: Callable[[LogState], None] = lambda state: None
+    remote: Remote,
+    vault: VaultId,
+    unlock: Callable[[Sequence[Control]], VaultKeys],
+    check: Callable[[LogState], None] = lambda state: None,
 ) -> tuple[LogState, list[Control]]:
     """The verified end of the log, and its control actions in order.
 
-    `check` is shown the state after every entry. Raises `WrongLog`, what `check` raises,
-    `Unreachable` or `Refused`.
+    Reading begins at a snapshot when there is one, which `unlock` gives the keys to. `check` is
+    shown the state at the beginning and after every entry. Raises `WrongLog`, what `check`
+    raises, `Unreachable` or `Refused`.
     """
-    state = LogState(vault)
-    controls: list[Control] = []
     try:
-        async for frames in remote.log(NOWHERE, 0):
+        state, controls, maker = await _beginning(remote, vault, unlock)
+        check(state)
+        async for frames in remote.log(state.position, 0):
             for frame in frames:
                 entry = decode_entry(frame.entry)
                 state = advance(state, entry, position=frame.position, head=frame.head)
                 check(state)
                 if entry.header.kind is EntryKind.CONTROL:
                     controls.append(decode_control(entry.body))
+        if maker is not None and state.devices[maker].revoked:
+            raise ForkDetected("the revocation of the device that made the snapshot is held back")
     except ProtocolError as error:
         raise WrongLog(str(error)) from error
     return state, controls
+
+
+async def _beginning(
+    remote: Remote, vault: VaultId, unlock: Callable[[Sequence[Control]], VaultKeys]
+) -> tuple[LogState, list[Control], DeviceId | None]:
+    """The state to read on from, the control actions before it, and which device vouches for it."""
+    _, pointer = await remote.snapshot()
+    if pointer is None:
+        return LogState(vault), [], None
+    frames = await remote.controls()
+    members = members_of(vault, frames)
+    if not members.are_behind(pointer):
+        return LogState(vault), [], None
+    members.check(pointer)
+    before = [
+        control
+        for frame, control in zip(frames, members.controls, strict=True)
+        if frame.position <= pointer.position
+    ]
+    opening = await opening_of(remote, unlock(members.controls), pointer)
+    members.check_opening(pointer, opening.state)
+    return opening.state, before, pointer.device

@@ -7,8 +7,9 @@ import trio
 
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
-from cozysync.sync.remote import Remote
-from cozysync_protocol import LogFrame, Position, RolledBack
+from cozysync.sync.remote import Refused, Remote
+from cozysync.sync.snapshots import Starter
+from cozysync_protocol import ErrorCode, LogFrame, Position, RolledBack
 
 # Below the time-outs of common proxies, and rare enough to cost nothing while idle.
 WAIT_S = 50
@@ -17,7 +18,8 @@ WAIT_S = 50
 class Puller:
     """Reads the log for ever, and knows how far it has read."""
 
-    def __init__(self, ledger: Ledger, link: Link, remote: Remote) -> None:
+    def __init__(self, ledger: Ledger, link: Link, remote: Remote, starter: Starter) -> None:
+        self._starter = starter
         self._ledger = ledger
         self._link = link
         self._remote = remote
@@ -28,13 +30,27 @@ class Puller:
     async def run(self) -> None:
         """Pull for ever.
 
-        Raises what `Ledger.receive` raises when the server hands out what does not verify.
+        A device that has read nothing yet begins with a snapshot if there is one, and so does one
+        that finds the log gone from where it is. Raises what `Ledger.receive` raises when the
+        server hands out what does not verify, and what `Starter.start` raises.
         """
+        if not self._received:
+            await self._start(needed=False)
         wait = 0
         while True:
-            await self._link.attempt(partial(self._read, wait))
+            try:
+                await self._link.attempt(partial(self._read, wait))
+            except Refused as error:
+                if error.code is not ErrorCode.HORIZON:
+                    raise
+                await self._start(needed=True)
+                continue
             # The first answer is wanted at once, to learn whether the server is there at all.
             wait = WAIT_S
+
+    async def _start(self, *, needed: bool) -> None:
+        if await self._starter.start(needed=needed):
+            self._received = (await self._ledger.do(self._ledger.log_state)).position
 
     async def reach(self, position: Position) -> None:
         """Return when everything up to `position` has been applied."""

@@ -2,14 +2,18 @@
 
 from functools import partial
 
+import trio
+
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
-from cozysync.sync.remote import Remote
-from cozysync_protocol import MAX_APPEND_BYTES
+from cozysync.sync.remote import Refused, Remote
+from cozysync_protocol import MAX_APPEND_BYTES, ErrorCode
 
 # Entries of one request. A request costs about a millisecond whatever it carries, and the
 # reader at the other end starts on what it has.
 ENTRIES_PER_REQUEST = 64
+# How long starting from a snapshot is given before the outbox is looked at again.
+HORIZON_PAUSE_S = 0.5
 
 
 async def push(ledger: Ledger, link: Link, remote: Remote) -> None:
@@ -27,7 +31,14 @@ async def push(ledger: Ledger, link: Link, remote: Remote) -> None:
             await ledger.outgoing.wait()
             continue
         entries = tuple(entry for _, entry in pending)
-        appended = await link.attempt(partial(remote.append, entries))
+        try:
+            appended = await link.attempt(partial(remote.append, entries))
+        except Refused as error:
+            if error.code is not ErrorCode.HORIZON:
+                raise
+            # It was taken long ago: the snapshot that the puller now starts from says so.
+            await trio.sleep(HORIZON_PAUSE_S)
+            continue
         sent = [sequence for sequence, _ in pending]
         positions = [position for position, _ in appended.positions]
         await ledger.do(partial(ledger.acknowledge, sent, positions))

@@ -4,6 +4,7 @@ The root of the phrase opens a session of its own, reads the log, unwraps every 
 certifies the new device, whose first entry is its own enrolment. The caller holds the home's lock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cozysync.sync.device_names import free_name
@@ -24,6 +25,7 @@ from cozysync.vault import (
 )
 from cozysync_protocol import (
     NO_ENTRY,
+    Control,
     Entry,
     EntryHeader,
     EntryKind,
@@ -87,8 +89,11 @@ async def recover_vault(
 async def _enrol(
     remote: Remote, root: RootKeys, device: DeviceKeys, name: str, seams: Seams
 ) -> tuple[tuple[Entry, Position], VaultKeys, Recovered]:
-    state, controls = await read_controls(remote, root.vault)
-    keys = vault_keys_for_root(root, controls, seams.entropy)
+    def unlock(controls: Iterable[Control]) -> VaultKeys:
+        return vault_keys_for_root(root, controls, seams.entropy)
+
+    state, controls = await read_controls(remote, root.vault, unlock)
+    keys = unlock(controls)
     known = {
         keys.open_name(device, each.sealed_name): not each.revoked
         for device, each in state.devices.items()

@@ -8,7 +8,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from cozysync.vault.errors import CozyError, ExitCode
-from cozysync_protocol import Appended, ErrorCode, HeadHash, LogFrame, PackId, Position
+from cozysync_protocol import (
+    Appended,
+    ErrorCode,
+    HeadHash,
+    LogFrame,
+    PackId,
+    Position,
+    SnapshotPointer,
+)
 
 
 class Unreachable(CozyError):
@@ -72,8 +80,20 @@ class Remote(Protocol):
         Raises `RolledBack` when the log ends before that position.
         """
 
+    async def controls(self) -> Sequence[LogFrame]:
+        """All control entries of the log; they stay when the rest of it goes."""
+
     async def end(self) -> Position:
         """The log's last position."""
+
+    async def snapshot(self) -> tuple[int, SnapshotPointer | None]:
+        """The newest snapshot's pointer and its version; `(0, None)` when there is none."""
+
+    async def set_snapshot(self, expected: int, pointer: SnapshotPointer) -> None:
+        """Put a pointer in place of version `expected`."""
+
+    async def missing_packs(self, packs: Sequence[PackId]) -> Sequence[PackId]:
+        """Those of at most `MAX_PACK_LIST` packs that an entry may not name."""
 
     async def put_pack(self, pack: PackId, data: bytes) -> None:
         """Store a pack."""

@@ -7,6 +7,7 @@ from cozysync_protocol.chain import (
     admit,
     advance,
     next_head,
+    survey,
 )
 from cozysync_protocol.codec import (
     Reader,
@@ -18,6 +19,7 @@ from cozysync_protocol.control import (
     DeviceAdded,
     DeviceRevoked,
     EpochStarted,
+    PacksDoomed,
     PublicKeys,
     VaultCreated,
     decode_control,
@@ -70,7 +72,9 @@ from cozysync_protocol.ids import (
     vault_id_of,
 )
 from cozysync_protocol.limits import (
+    ACTIVE_DAYS,
     CHALLENGE_SECONDS,
+    GRACE_DAYS,
     INVITATION_SECONDS,
     MAILBOX_SECONDS,
     MAX_APPEND_BYTES,
@@ -79,6 +83,7 @@ from cozysync_protocol.limits import (
     MAX_CONTROL_BODY,
     MAX_DEPTH,
     MAX_DEVICES,
+    MAX_DOOMED,
     MAX_ENTRY,
     MAX_ENTRY_BODY,
     MAX_ENTRY_PACKS,
@@ -92,6 +97,7 @@ from cozysync_protocol.limits import (
     MAX_PACK_CHUNKS,
     MAX_PACK_LIST,
     MAX_SEALED_NAME,
+    MAX_SNAPSHOT_PACKS,
     MAX_WAIT_SECONDS,
     MAX_WRAPPED_KEY,
     SESSION_SECONDS,
@@ -121,10 +127,13 @@ from cozysync_protocol.pack import (
     padded_size,
     read_index,
 )
+from cozysync_protocol.snapshot import SNAPSHOT_VERSION, SnapshotPointer
 
 __all__ = [
+    "ACTIVE_DAYS",
     "CHALLENGE_SECONDS",
     "GENESIS_HEAD",
+    "GRACE_DAYS",
     "HTTP_STATUS",
     "INVITATION_SECONDS",
     "MAILBOX_SECONDS",
@@ -134,6 +143,7 @@ __all__ = [
     "MAX_CONTROL_BODY",
     "MAX_DEPTH",
     "MAX_DEVICES",
+    "MAX_DOOMED",
     "MAX_ENTRY",
     "MAX_ENTRY_BODY",
     "MAX_ENTRY_PACKS",
@@ -147,6 +157,7 @@ __all__ = [
     "MAX_PACK_CHUNKS",
     "MAX_PACK_LIST",
     "MAX_SEALED_NAME",
+    "MAX_SNAPSHOT_PACKS",
     "MAX_WAIT_SECONDS",
     "MAX_WRAPPED_KEY",
     "NOWHERE",
@@ -157,6 +168,7 @@ __all__ = [
     "REMEMBERED_HEADS",
     "ROOT_DEVICE",
     "SESSION_SECONDS",
+    "SNAPSHOT_VERSION",
     "Append",
     "Appended",
     "BadSignature",
@@ -189,6 +201,7 @@ __all__ = [
     "PackBuilder",
     "PackId",
     "PackList",
+    "PacksDoomed",
     "Position",
     "Problem",
     "ProtocolError",
@@ -200,6 +213,7 @@ __all__ = [
     "Session",
     "SessionProof",
     "SessionRequest",
+    "SnapshotPointer",
     "UnknownDevice",
     "VaultCreated",
     "VaultId",
@@ -223,6 +237,7 @@ __all__ = [
     "session_signed_part",
     "sign_entry",
     "signed_part",
+    "survey",
     "this_server",
     "vault_id_of",
     "verify_signature",

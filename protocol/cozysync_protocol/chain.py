@@ -203,6 +203,20 @@ def advance(state: LogState, entry: Entry, *, position: Position, head: HeadHash
     return replace(admitted, position=position, head=head, heads=heads)
 
 
+def survey(state: LogState, entry: Entry) -> LogState:
+    """The state once this control entry has been read without those between it and the last.
+
+    Author, right and signature are checked; sequence, position and head cannot be. It shows who
+    is in a vault, and in which epoch, to a device that cannot read the log from its start.
+    Raises what `admit` raises.
+    """
+    control = decode_control(entry.body)
+    if entry.header.vault != state.vault:
+        raise NotAllowed("an entry of another vault")
+    verify_signature(entry, _author(state, entry, control).signing)
+    return _obey(state, entry.header.device, control)
+
+
 def _key_pair(device: DeviceState) -> tuple[bytes, bytes]:
     return device.keys.signing, device.keys.wrapping
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from cozysync_protocol.codec import Reader, decode, encode
 from cozysync_protocol.errors import Malformed
-from cozysync_protocol.ids import DeviceId, Epoch, VaultId, device_id_of, vault_id_of
+from cozysync_protocol.ids import DeviceId, Epoch, PackId, VaultId, device_id_of, vault_id_of
 from cozysync_protocol.limits import (
     MAX_CONTROL_BODY,
     MAX_DEVICES,
+    MAX_DOOMED,
     MAX_EPOCHS,
     MAX_SEALED_NAME,
     MAX_WRAPPED_KEY,
@@ -84,7 +85,14 @@ class EpochStarted:
     wrapped_for_root: bytes
 
 
-Control = VaultCreated | DeviceAdded | DeviceRevoked | EpochStarted
+@dataclass(frozen=True, slots=True)
+class PacksDoomed:
+    """From here on no entry may name these packs; the server deletes them when all have read it."""
+
+    packs: tuple[PackId, ...]
+
+
+Control = VaultCreated | DeviceAdded | DeviceRevoked | EpochStarted | PacksDoomed
 
 
 def root_signed_part(vault: VaultId, keys: PublicKeys) -> bytes:
@@ -125,6 +133,8 @@ def encode_control(control: Control) -> bytes:
         case EpochStarted():
             pairs = [list(pair) for pair in control.wrapped_for_devices]
             return encode([3, control.epoch, pairs, control.wrapped_for_root])
+        case PacksDoomed():
+            return encode([4, list(control.packs)])
 
 
 def decode_control(body: bytes) -> Control:
@@ -143,6 +153,10 @@ def decode_control(body: bytes) -> Control:
             return DeviceRevoked(DeviceId(read.exactly(16)))
         case 3:
             return _epoch_started(value)
+        case 4:
+            read = Reader(value, "packs doomed", fields=2)
+            read.raw()
+            return PacksDoomed(tuple(PackId(pack) for pack in read.blobs(32, MAX_DOOMED)))
     raise Malformed("control: an unknown kind")
 
 

@@ -21,6 +21,8 @@ class ErrorCode(StrEnum):
     DEVICE_REVOKED = "device-revoked"
     NOT_ALLOWED = "not-allowed"
     UNKNOWN_PACK = "unknown-pack"
+    PACK_IN_USE = "pack-in-use"
+    HORIZON = "horizon"
     WRONG_HASH = "wrong-hash"
     NO_SESSION = "no-session"
     BAD_INVITATION = "bad-invitation"
@@ -44,6 +46,8 @@ HTTP_STATUS: dict[ErrorCode, int] = {
     ErrorCode.DEVICE_REVOKED: 403,
     ErrorCode.NOT_ALLOWED: 403,
     ErrorCode.UNKNOWN_PACK: 409,
+    ErrorCode.PACK_IN_USE: 409,
+    ErrorCode.HORIZON: 410,
     ErrorCode.WRONG_HASH: 422,
     ErrorCode.NO_SESSION: 401,
     ErrorCode.BAD_INVITATION: 403,

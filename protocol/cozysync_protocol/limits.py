@@ -48,6 +48,12 @@ MAX_CONTROL_BODY = 4 * 1024 * 1024
 MAX_MESSAGE = 64 * 1024
 """Any API message that is neither an append nor a pack."""
 
+MAX_SNAPSHOT_PACKS = 1_800
+"""Packs of one snapshot: as many as a message can name; 14 GiB at 8 MiB a pack."""
+
+MAX_DOOMED = 4096
+"""Packs doomed by one entry; more take more entries."""
+
 MAX_PACK_LIST = 8192
 """Pack ids asked about in one request."""
 
@@ -74,3 +80,11 @@ INVITATION_SECONDS = 7 * 24 * 3600
 
 MAX_INVITATION = 64
 """An invitation code, in characters."""
+
+GRACE_DAYS = 7
+"""Days before a pack goes that is doomed or that no entry names, unless the server is told
+otherwise: a device that is cut off in the middle of an upload has a week."""
+
+ACTIVE_DAYS = 30
+"""Days after which a device that has not come holds nothing up any more, unless the server is told
+otherwise. Coming later costs it a start from the snapshot, and nothing else."""

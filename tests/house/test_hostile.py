@@ -14,6 +14,8 @@ NO_DECODERS = {
     "cozysync.sync.replica:open_replica": "the local database",
     "cozysync.sync.alarm:Alarm.decode": "the local database",
     "cozysync.sync.log_reader:read_controls": "decode_entry and decode_control",
+    "cozysync.replica.tree:unpacked_node": "the local database",
+    "cozysync.server.schema:open_database": "the server's own database",
     "cozysync.cli.phrase:read_phrase": "RootKeys.from_phrase",
     "cozysync.sync.merges:merged_bytes": "merge",
     "cozysync_conflict.clock:VersionVector.merged": "values of decode_body",

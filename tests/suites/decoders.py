@@ -19,7 +19,8 @@ from cozysync.daemon import config, config_keys
 from cozysync.disk import InUse, PosixDisk, open_still, prepare_root
 from cozysync.disk.databases import MAGIC
 from cozysync.disk.ignore import Ignore
-from cozysync.replica import body
+from cozysync.replica import Opening, body, read_snapshot, write_snapshot
+from cozysync.sync.replica import replica_in_memory
 from cozysync.vault import (
     CozyError,
     DeviceKeys,
@@ -54,6 +55,7 @@ from cozysync_conflict import (
     Stamp,
     VersionVector,
     Write,
+    apply,
 )
 from cozysync_conflict.inbox import _read_decision
 from cozysync_conflict.merge import contentlines, merge
@@ -81,12 +83,14 @@ from cozysync_protocol import (
     PackBuilder,
     PackId,
     PackList,
+    PacksDoomed,
     Position,
     Problem,
     ProtocolError,
     Session,
     SessionProof,
     SessionRequest,
+    SnapshotPointer,
     check_pack,
     decode,
     decode_control,
@@ -113,6 +117,16 @@ class Decoder:
     errors: tuple[type[Exception], ...] = (ProtocolError,)
 
 
+def take_snapshot(piece: bytes) -> None:
+    """A piece of rows after a good opening, into a replica that is thrown away."""
+    replica = replica_in_memory()
+    try:
+        with replica.database.transaction():
+            read_snapshot(replica.database.connection, [OPENING, piece])
+    finally:
+        replica.close()
+
+
 def text_of(data: bytes) -> str:
     """As a command line hands over bytes that are no text."""
     return data.decode("utf-8", "surrogateescape")
@@ -125,7 +139,14 @@ LOG.append(ANN, added(BOB))
 ENTRY = encode_entry(LOG.entry(ANN, packs=(bytes(32), b"p" * 32)))
 CONTROLS = [
     encode_control(each)
-    for each in (created(), added(BOB), added(BOB, ROOT), revoked(BOB), epoch(2, ANN, BOB))
+    for each in (
+        created(),
+        added(BOB),
+        added(BOB, ROOT),
+        revoked(BOB),
+        epoch(2, ANN, BOB),
+        PacksDoomed((bytes(32), b"p" * 32)),
+    )
 ]
 FRAME = encode_frame(LogFrame(Position(3), HeadHash(b"h" * 32), ENTRY))
 KEYS = VaultKeys(VAULT, {1: b"1" * 32, 2: b"2" * 32})
@@ -172,6 +193,28 @@ RECIPES = [
     recipe.Recipe(30, 7, chunks=((CHUNK, 10), (CHUNK, 20))).encode(),
     recipe.Recipe(72, 7, lists=((CHUNK, 72),)).encode(),
 ]
+POINTER = (
+    SnapshotPointer(VAULT, ANN.id, Position(2), HeadHash(b"h" * 32), 1, 5, (PackId(b"p" * 32),))
+    .signed(ANN.sign)
+    .encode()
+)
+OPENING = Opening(LOG.state, 1 << 40).encode()
+
+
+def snapshot_rows() -> list[bytes]:
+    replica = replica_in_memory()
+    batches = [body.decode_body(each).batch for each in bodies()[:1]]
+    with replica.database.transaction():
+        replica.history.add(batches)
+        apply(replica.tree, batches)
+    place = ChunkLocation(CHUNK, PackId(b"p" * 32), 8, 90)
+    replica.chunks.add([place], announced=True)
+    _, *pieces = write_snapshot(replica.database.connection, Opening.decode(OPENING))
+    replica.close()
+    return pieces
+
+
+ROWS = snapshot_rows()
 SEALED_CHUNK = bytes(KEYS.seal_chunk(CHUNK, compress.pack_chunk(PLAIN)))
 
 
@@ -401,6 +444,9 @@ DECODERS = [
         Appended(((Position(1), HeadHash(b"h" * 32)),)).encode()]),
     Decoder(PROTOCOL + "messages:PackList.decode", PackList.decode, [
         PackList((bytes(32), b"p" * 32)).encode()]),
+    Decoder(PROTOCOL + "snapshot:SnapshotPointer.decode", SnapshotPointer.decode, [POINTER]),
+    Decoder("cozysync.replica.snapshot:Opening.decode", Opening.decode, [OPENING]),
+    Decoder("cozysync.replica.snapshot:read_snapshot", take_snapshot, ROWS),
     Decoder(PROTOCOL + "messages:FrameReader.feed", lambda d: FrameReader().feed(d), [
         FRAME, FRAME * 3]),
     Decoder(PROTOCOL + "pack:read_index", lambda d: read_index(d, bytes), [packed()]),

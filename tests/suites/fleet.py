@@ -21,6 +21,7 @@ from cozysync.vault import (
     Secrets,
     add_device,
     create_vault,
+    load_secrets,
     new_phrase,
     save_secrets,
 )
@@ -42,17 +43,22 @@ class Days:
     def pass_hours(self, hours):
         self.ahead_ns += int(hours * 3600 * 1e9)
 
+    def seconds(self):
+        return self() / 1e9
+
 
 class Member:
     """One device of the fleet: `engine`, `hands` in its folder, `remote` to unplug."""
 
-    def __init__(self, name, home, server, now, frames_at_once, nursery, on_disk, settings):
+    def __init__(
+        self, name, home, server, now, frames_at_once, nursery, on_disk=False, settings=None
+    ):
         self.name = name
         self.folder = home.root.parent / f"{name}-work"
         self._home = home
         self._now = now
         self._nursery = nursery
-        self._settings = settings
+        self._settings = settings or {}
         if on_disk:
             self.folder.mkdir()
             self._ground = RealGround()
@@ -60,7 +66,8 @@ class Member:
         else:
             self._ground = MemoryGround(now)
             self.hands = MemoryHands(self._ground.only, now)
-        self.remote = MemoryRemote(server, frames_at_once)
+        device = load_secrets(home.secrets_file).device.id
+        self.remote = MemoryRemote(server, device, frames_at_once)
         self.engine = None
         self._scope = None
 
@@ -81,6 +88,14 @@ class Member:
         self._stopped = trio.Event()
         self._scope.cancel()
         await self._stopped.wait()
+
+    def lose_database(self):
+        """As after a broken disk: all that is left are the keys, the files and what is bound."""
+        for path in self._home.database.parent.glob(self._home.database.name + "*"):
+            path.unlink()
+        replica = open_replica(self._home.database)
+        replica.folders.put(FolderRow(self.folder, "work"))
+        replica.close()
 
     async def look(self):
         """See what is on the disk without a server: up to contents that wait for the line."""
@@ -140,14 +155,17 @@ def _keys(count):
 
 
 @asynccontextmanager
-async def fleet(root, *names, frames_at_once=1 << 30, on_disk=False, **settings):
+async def fleet(
+    root, *names, frames_at_once=1 << 30, on_disk=False, keeping=None, late=0, **settings
+):
     """A running fleet: device by device, an engine over a database in `root`.
 
-    With `on_disk`, their folders are real ones in `root`. What else is given configures them.
+    With `on_disk`, their folders are real ones in `root`. The last `late` of them are enrolled, and
+    not started. What else is given configures them.
     """
     now = Days()
     devices, created = _keys(3)
-    server = MemoryServer(created.keys.vault)
+    server = MemoryServer(created.keys.vault, keeping, now.seconds)
     server.append(encode_entry(created.entry))
     async with trio.open_nursery() as nursery:
         members = []
@@ -169,7 +187,7 @@ async def fleet(root, *names, frames_at_once=1 << 30, on_disk=False, **settings)
         await first.settle()
         for member, device in zip(others, devices[1:], strict=False):
             await _enrol(first.engine, device, member.name)
-        for member in others:
+        for member in others[: len(others) - late]:
             await member.start()
         try:
             yield Fleet(members, server, now)

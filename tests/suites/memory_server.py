@@ -1,54 +1,101 @@
-"""A server in memory, with the rules of the real one and a cable that can be pulled."""
+"""A server in memory: the real store and its rules over dictionaries, and a cable to pull."""
 
 import math
+import time
+from pathlib import Path
 
 import trio
 
+from cozysync.server.collection import Collection, Keeping
+from cozysync.server.failures import Refusal, refusal_of
+from cozysync.server.store import SqliteStore
 from cozysync.sync.remote import Refused, Unreachable
-from cozysync_protocol import (
-    Appended,
-    ErrorCode,
-    LogFrame,
-    LogState,
-    Position,
-    RolledBack,
-    admit,
-    decode_entry,
-    next_head,
-)
+from cozysync_protocol import Appended, ErrorCode, ProtocolError, RolledBack, SnapshotPointer
+
+
+class MemoryPacks:
+    """Packs in a dictionary."""
+
+    def __init__(self, now_s):
+        self._now_s = now_s
+        self.data = {}
+        self._came = {}
+
+    def put(self, pack, data):
+        self.data.setdefault(pack, data)
+        self._came[pack] = self._now_s()
+
+    def missing(self, _vault, packs):
+        return [pack for pack in packs if pack not in self.data]
+
+    def all(self, _vault):
+        yield from list(self._came.items())
+
+    def touch(self, _vault, pack):
+        if pack in self.data:
+            self._came[pack] = self._now_s()
+
+    def delete(self, _vault, pack):
+        self.data.pop(pack, None)
+        self._came.pop(pack, None)
 
 
 class MemoryServer:
     """One vault's log and packs."""
 
-    def __init__(self, vault):
-        self.state = LogState(vault)
-        self.frames = []
-        self.packs = {}
+    def __init__(self, vault, keeping=None, now_s=time.time):
+        self.vault = vault
+        self._now_s = now_s
+        self._packs = MemoryPacks(now_s)
+        self.packs = self._packs.data
+        self.store = SqliteStore(Path(":memory:"), self._packs.missing, now_s)
+        self._collection = Collection(self.store, self._packs, keeping or Keeping())
         self.mailboxes = {}
         self._grown = trio.Event()
 
-    def append(self, entry):
-        for frame in self.frames:
-            if frame.entry == entry:
-                return frame.position, frame.head
-        decoded = decode_entry(entry)
-        admitted = admit(self.state, decoded)
-        assert set(decoded.header.packs) <= self.packs.keys()
-        position = Position(self.state.position + 1)
-        head = next_head(self.state.head, admitted.devices[decoded.header.device].last)
-        self.state = admitted.__class__(
-            **{name: getattr(admitted, name) for name in admitted.__slots__}
-            | {"position": position, "head": head}
-        )
-        self.frames.append(LogFrame(position, head, entry))
+    @property
+    def state(self):
+        return self.store.state(self.vault)
+
+    @property
+    def start(self):
+        return self.store.snapshots.start(self.vault)
+
+    def append(self, *entries):
+        if self.state is None:
+            self.store.create_vault(self.store.invite(), entries[0])
+        places = self.store.append(self.vault, entries)
         self._grown.set()
         self._grown = trio.Event()
-        return position, head
+        return places
+
+    def collect(self):
+        """What the real one does by itself now and then."""
+        return self._collection.collect(self.vault, self._now_s())
+
+    def put_pack(self, pack, data):
+        self._packs.put(pack, data)
+
+    def set_snapshot(self, expected, pointer):
+        old = self.store.snapshots.packs(self.vault)
+        self.store.snapshots.put(self.vault, expected, pointer)
+        for pack in old:
+            self._packs.touch(self.vault, pack)
 
     async def grown(self, position):
-        while len(self.frames) <= position:
+        while self.state.position <= position:
             await self._grown.wait()
+
+
+def refused(work):
+    """What a remote makes of the server's refusals."""
+    try:
+        return work()
+    except ProtocolError as error:
+        problem = refusal_of(error).problem
+    except Refusal as error:
+        problem = error.problem
+    raise Refused(problem.code, problem.detail)
 
 
 class MemoryRemote:
@@ -56,8 +103,9 @@ class MemoryRemote:
 
     url = "memory:"
 
-    def __init__(self, server, frames_at_once=math.inf):
+    def __init__(self, server, device=bytes(16), frames_at_once=math.inf):
         self._server = server
+        self._device = device
         self._at_once = frames_at_once
         self._plugged = trio.Event()
         self._unplugged = trio.Event()
@@ -72,49 +120,59 @@ class MemoryRemote:
         self._unplugged = trio.Event()
         self._plugged.set()
 
+    async def _line(self):
+        await trio.lowlevel.checkpoint()
+        self._check()
+
     def _check(self):
         if not self._plugged.is_set():
             raise Unreachable(self.url, "the cable is out")
 
     async def append(self, entries):
-        await trio.lowlevel.checkpoint()
-        self._check()
-        return Appended(tuple(self._server.append(entry) for entry in entries))
+        await self._line()
+        return Appended(tuple(refused(lambda: self._server.append(*entries))))
 
     async def log(self, after, wait_s):
-        await trio.lowlevel.checkpoint()
-        self._check()
+        await self._line()
+        self._server.store.note_contact(self._server.vault, self._device)
+        self._server.store.heard(self._server.vault, self._device, after)
         with trio.move_on_after(wait_s):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._cancel_when_unplugged, nursery.cancel_scope)
                 await self._server.grown(after)
                 nursery.cancel_scope.cancel()
         self._check()
-        if after > len(self._server.frames):
-            raise RolledBack(len(self._server.frames), after)
-        frames = self._server.frames[after:]
+        end = self._server.state.position
+        if after > end:
+            raise RolledBack(end, after)
+        frames = self._read(after)
         step = min(self._at_once, max(len(frames), 1))
         for at in range(0, len(frames), step):
             yield frames[at : at + step]
             self._check()
 
+    def _read(self, after, **which):
+        store, vault = self._server.store, self._server.vault
+        return refused(lambda: store.read(vault, after, 1 << 30, 1 << 40, **which))
+
     async def _cancel_when_unplugged(self, scope):
         await self._unplugged.wait()
         scope.cancel()
 
+    async def controls(self):
+        await self._line()
+        return self._read(0, control=True)
+
     async def end(self):
-        await trio.lowlevel.checkpoint()
-        self._check()
+        await self._line()
         return self._server.state.position
 
     async def put_pack(self, pack, data):
-        await trio.lowlevel.checkpoint()
-        self._check()
-        self._server.packs[pack] = data
+        await self._line()
+        self._server.put_pack(pack, data)
 
     async def get_pack(self, pack, start, length):
-        await trio.lowlevel.checkpoint()
-        self._check()
+        await self._line()
         if pack not in self._server.packs:
             raise Refused(ErrorCode.NOT_FOUND, "no such pack")
         return self._server.packs[pack][start : start + length]
@@ -147,6 +205,21 @@ class MemoryRemote:
         if box not in self._server.mailboxes:
             raise Refused(ErrorCode.NOT_FOUND, "no such mailbox; it may have expired")
         return self._server.mailboxes[box]
+
+    async def missing_packs(self, packs):
+        await self._line()
+        server = self._server
+        doomed = server.store.marks.doomed(server.vault, packs)
+        return [pack for pack in packs if pack not in server.packs or pack in doomed]
+
+    async def snapshot(self):
+        await self._line()
+        version, pointer = self._server.store.snapshots.pointer(self._server.vault)
+        return version, SnapshotPointer.decode(pointer) if pointer else None
+
+    async def set_snapshot(self, expected, pointer):
+        await self._line()
+        refused(lambda: self._server.set_snapshot(expected, pointer.encode()))
 
     async def close(self):
         await trio.lowlevel.checkpoint()

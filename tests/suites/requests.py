@@ -15,6 +15,7 @@ from cozysync_protocol import (
     PackList,
     SessionProof,
     SessionRequest,
+    SnapshotPointer,
     encode_entry,
 )
 from tests.unit.protocol.logs import ANN, VAULT, Log
@@ -23,6 +24,14 @@ LOG = Log()
 ENTRY = encode_entry(LOG.entry(ANN))
 PACK = b"a pack as far as the server can see" * 9
 PACK_ID = hashlib.sha256(PACK).hexdigest()
+POINTER = (
+    SnapshotPointer(
+        VAULT, ANN.id, LOG.state.position, LOG.state.head, LOG.state.epoch, len(PACK),
+        (hashlib.sha256(PACK).digest(),),
+    )
+    .signed(ANN.sign)
+    .encode()
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ SERVER = [
     Request("GET", "/v1/vaults/{vault}/packs/{pack}", values=V | {"pack": PACK_ID},
             headers={"range": "bytes=0-9"}),
     Request("GET", "/v1/vaults/{vault}/snapshot", values=V),
-    Request("PUT", "/v1/vaults/{vault}/snapshot", (b"pointer",), V, headers={"if-match": '"0"'}),
+    Request("PUT", "/v1/vaults/{vault}/snapshot", (POINTER,), V, headers={"if-match": '"0"'}),
     Request("POST", "/v1/mailbox"),
     Request("PUT", "/v1/mailbox/{number}/{side}/{index}", (b"message",), BOX),
     Request("GET", "/v1/mailbox/{number}/{side}/{index}", values=BOX, query={"wait": "0"}),

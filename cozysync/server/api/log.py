@@ -1,5 +1,7 @@
 """The log: entries come in, and go out to readers that may wait for the next ones."""
 
+from collections.abc import Callable
+
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,12 +28,18 @@ _FURTHEST = 2**62
 
 
 class LogApi:
-    """The handlers, and who waits for news of which vault. `appended` counts entries taken."""
+    """The handlers, and who waits for news of which vault. `appended` counts entries taken.
 
-    def __init__(self, store: SqliteStore, turns: Turns, access: Access) -> None:
+    `moved_on` is called when a device has read further than before.
+    """
+
+    def __init__(
+        self, store: SqliteStore, turns: Turns, access: Access, moved_on: Callable[[VaultId], None]
+    ) -> None:
         self._store = store
         self._turns = turns
         self._access = access
+        self._moved_on = moved_on
         self._news: dict[VaultId, anyio.Event] = {}
         self._closing = anyio.Event()
         self.appended = 0
@@ -57,8 +65,12 @@ class LogApi:
         return message(Appended(tuple(places)).encode())
 
     async def read(self, request: Request) -> Response:
-        vault = await self._access.vault(request)
+        vault, device = await self._access.device(request)
         after = asked_number(request, "after", _FURTHEST)
+        if asked_number(request, "control", 1):
+            return await self._controls(vault, after)
+        if await self._turns.take(lambda: self._store.heard(vault, device, after)):
+            self._moved_on(vault)
         wait = asked_number(request, "wait", MAX_WAIT_SECONDS)
         frames = await self._frames(vault, after)
         if not frames and wait:
@@ -69,13 +81,22 @@ class LogApi:
                     if frames:
                         break
                     await news.wait()
+        return await self._answer(vault, frames)
+
+    async def _controls(self, vault: VaultId, after: int) -> Response:
+        """Control entries alone: they stay when the log before a snapshot goes."""
+        return await self._answer(vault, await self._frames(vault, after, control=True))
+
+    async def _answer(self, vault: VaultId, frames: list[bytes]) -> Response:
         state = await self._turns.take(lambda: self._store.state(vault))
         end = str(state.position if state is not None else 0)
         data = b"".join(frames)
         return Response(data, media_type=BINARY, headers={"cozysync-end": end})
 
-    async def _frames(self, vault: VaultId, after: int) -> list[bytes]:
+    async def _frames(self, vault: VaultId, after: int, *, control: bool = False) -> list[bytes]:
         frames = await self._turns.take(
-            lambda: self._store.read(vault, after, ENTRIES_PER_READ, BYTES_PER_READ)
+            lambda: self._store.read(
+                vault, after, ENTRIES_PER_READ, BYTES_PER_READ, control=control
+            )
         )
         return [encode_frame(frame) for frame in frames]

@@ -12,6 +12,8 @@ from cozysync.server.access import Access
 from cozysync.server.failures import Refusal
 from cozysync.server.offload import Offload
 from cozysync.server.packs import DirectoryPacks, PackWriter
+from cozysync.server.store import SqliteStore
+from cozysync.server.turns import Turns
 from cozysync.server.web import BINARY, body_of, message, pack_of, route, whole_number
 from cozysync_protocol import (
     MAX_INTEGER,
@@ -30,8 +32,17 @@ PIECE = 1024 * 1024
 class PacksApi:
     """The handlers, and the packs that they hand in and out."""
 
-    def __init__(self, packs: DirectoryPacks, access: Access, offload: Offload) -> None:
+    def __init__(
+        self,
+        packs: DirectoryPacks,
+        store: SqliteStore,
+        turns: Turns,
+        access: Access,
+        offload: Offload,
+    ) -> None:
         self._packs = packs
+        self._store = store
+        self._turns = turns
         self._access = access
         self._offload = offload
 
@@ -49,6 +60,8 @@ class PacksApi:
         if length > MAX_PACK:
             raise Refusal(ErrorCode.TOO_LARGE, f"a pack has at most {MAX_PACK} bytes")
         if self._packs.size(vault, pack) is not None:
+            # Whoever sends it means to name it: it begins its grace anew.
+            await self._offload(partial(self._packs.touch, vault, pack))
             return Response(status_code=204)
         writer = await self._offload(partial(self._packs.writer, vault, pack))
         try:
@@ -101,7 +114,9 @@ class PacksApi:
     async def missing(self, request: Request) -> Response:
         vault = await self._access.vault(request)
         asked = PackList.decode(await body_of(request, MAX_PACK_LIST * 34 + 8))
-        return message(PackList(tuple(self._packs.missing(vault, asked.packs))).encode())
+        doomed = await self._turns.take(lambda: self._store.marks.doomed(vault, asked.packs))
+        missing = dict.fromkeys([*self._packs.missing(vault, asked.packs), *doomed])
+        return message(PackList(tuple(missing)).encode())
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:

@@ -7,7 +7,9 @@ from cozysync_protocol import (
     Append,
     LogFrame,
     PackBuilder,
+    PacksDoomed,
     Position,
+    SnapshotPointer,
     encode,
     encode_control,
     encode_entry,
@@ -41,6 +43,7 @@ def make():
         "device_recovered": added(BOB, ROOT),
         "device_revoked": revoked(BOB),
         "epoch_started": epoch(2, ANN, BOB),
+        "packs_doomed": PacksDoomed((bytes([5]) * 32, bytes([6]) * 32)),
     }
     return {
         "codec": {
@@ -76,8 +79,16 @@ def make():
         "append": Append((encoded,)).encode().hex(),
         "session_signed_part": session_signed_part(VAULT, BOB.id, b"nonce").hex(),
         "pack": {"data": pack.data.hex(), "id": pack.id.hex(), "index_sealed_as": "SEALED ‖ index"},
+        "snapshot": snapshot(log.state).encode().hex(),
         "padded_size": {str(size): padded_size(size) for size in SIZES},
     }
+
+
+def snapshot(state):
+    """The pointer to a snapshot of a state, by its first device."""
+    packs = (bytes([5]) * 32,)
+    pointer = SnapshotPointer(VAULT, ANN.id, state.position, state.head, state.epoch, 4096, packs)
+    return pointer.signed(ANN.sign)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""What the server deletes, and when: log below the snapshot, doomed packs, packs of nobody.
+
+Only devices know what lives, so the server deletes nothing of its own judgement: entries below a
+snapshot that a device made, packs that a device doomed, and packs that no entry ever named. For
+the first two it waits until every *active* device has read past the snapshot or the doom; a
+device that has not come for long does not hold it up, and starts from the snapshot when it
+comes. For packs there is a *grace period* besides. A device whose entry comes too late hears so
+(`unknown-pack`, `horizon`) and mends it, so neither period must be long for nothing to be lost.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cozysync.server.marks import Reader
+from cozysync.server.packs import Packs
+from cozysync.server.store import SqliteStore
+from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS, DeviceId, LogState, PackId, VaultId
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long the server waits, in seconds."""
+
+    grace_s: float = GRACE_DAYS * DAY_S
+    active_s: float = ACTIVE_DAYS * DAY_S
+
+
+def reached(
+    state: LogState, readers: Mapping[DeviceId, Reader], now_s: float, active_s: float
+) -> int:
+    """The position that every active device has read; the log's end when none is active."""
+    positions = [
+        max(reader.position, state.devices[device].seen)
+        for device, reader in readers.items()
+        if device in state.devices
+        and not state.devices[device].revoked
+        and reader.came >= now_s - active_s
+    ]
+    return min(positions, default=state.position)
+
+
+class Collection:
+    """Deletes what may be deleted. Calls block and are the store's, one at a time."""
+
+    def __init__(self, store: SqliteStore, packs: Packs, keeping: Keeping) -> None:
+        self._store = store
+        self._packs = packs
+        self._keeping = keeping
+
+    def collect(self, vault: VaultId, now_s: float, *, orphans: bool = True) -> int:
+        """Delete of one vault what may go at this time; returns how many packs that were.
+
+        Looking for packs of nobody (`orphans`) lists all packs; the rest costs nothing.
+        A kill in the midst loses nothing: a pack goes before its note, which then is found again.
+        """
+        self._store.note_readers()
+        state = self._store.state(vault)
+        if state is None:
+            return 0
+        readers = self._store.marks.readers(vault)
+        past = reached(state, readers, now_s, self._keeping.active_s)
+        self._store.snapshots.truncate(vault, past)
+        before = now_s - self._keeping.grace_s
+        doomed = self._store.marks.due(vault, past, before)
+        for pack in doomed:
+            self._packs.delete(vault, pack)
+        self._store.forget_packs(vault, doomed)
+        lost = self._orphans(vault, before) if orphans else []
+        for pack in lost:
+            self._packs.delete(vault, pack)
+        return len(doomed) + len(lost)
+
+    def _orphans(self, vault: VaultId, before: float) -> list[PackId]:
+        """Packs that came before a time, that no entry names and no current snapshot needs."""
+        old = [pack for pack, came in self._packs.all(vault) if came <= before]
+        named = {*self._store.marks.named(vault, old), *self._store.snapshots.packs(vault)}
+        return [pack for pack in old if pack not in named]

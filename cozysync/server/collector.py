@@ -1,0 +1,60 @@
+"""When the server looks for what may be deleted: soon after something may have become so."""
+
+from collections.abc import Callable
+from functools import partial
+
+import anyio
+
+from cozysync.server.collection import Collection
+from cozysync.server.store import SqliteStore
+from cozysync.server.turns import Turns
+from cozysync_protocol import VaultId
+
+# Besides what is told: a grace period ends, a device stops being active.
+LOOK_EVERY_S = 3600.0
+# A burst of news is looked at once.
+GATHER_S = 0.5
+
+
+class Collector:
+    """A task for the server's lifetime; `news`, on the event loop, wakes it."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        store: SqliteStore,
+        turns: Turns,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._collection = collection
+        self._store = store
+        self._turns = turns
+        self._now_s = now_s
+        self._news = anyio.Event()
+        self._vaults: set[VaultId] = set()
+
+    def news(self, vault: VaultId) -> None:
+        """Something has come that may let something of this vault go."""
+        self._vaults.add(vault)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Look for ever, a vault at a time: others get their turn between two."""
+        while True:
+            for vault in await self._turns.take(self._store.vaults):
+                await self._look(vault, orphans=True)
+            with anyio.move_on_after(LOOK_EVERY_S):
+                await self._hear()
+
+    async def _hear(self) -> None:
+        while True:
+            await self._news.wait()
+            await anyio.sleep(GATHER_S)
+            self._news = anyio.Event()
+            vaults, self._vaults = self._vaults, set()
+            for vault in vaults:
+                await self._look(vault, orphans=False)
+
+    async def _look(self, vault: VaultId, *, orphans: bool) -> None:
+        now_s = self._now_s()
+        await self._turns.take(partial(self._collection.collect, vault, now_s, orphans=orphans))
