@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import trio
 
-from cozysync.replica import Opening, SealedBody, decode_body, delete_parts, encode_body, split
+from cozysync.replica import Opening, SealedBody, decode_body, delete_parts, split
 from cozysync.sync.conflict_names import conflict_label
 from cozysync.sync.merges import Merges
+from cozysync.sync.own_entries import OwnEntries
 from cozysync.sync.replica import Replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
@@ -36,14 +37,11 @@ from cozysync_conflict import (
 from cozysync_conflict import Kind as NodeKind
 from cozysync_protocol import (
     MAX_ENTRY_PACKS,
-    NO_ENTRY,
     ChunkId,
     ChunkLocation,
     Control,
     DeviceId,
     Entry,
-    EntryHash,
-    EntryHeader,
     EntryKind,
     LogFrame,
     LogState,
@@ -54,9 +52,6 @@ from cozysync_protocol import (
     advance,
     decode_control,
     decode_entry,
-    encode_entry,
-    entry_hash,
-    sign_entry,
 )
 from cozysync_protocol import Sequence as EntrySequence
 
@@ -105,6 +100,7 @@ class Ledger:
         self._missed: set[ChunkId] = set()
         self._arrived = self._retired = False
         self._seams = seams
+        self._own = OwnEntries(replica, device, lambda: self.keys, self.log_state)
         self._lock = trio.Lock()
         self._clock = HybridClock(replica.settings.get_int(CLOCK))
         self._touched: set[NodeId] = set()
@@ -212,7 +208,7 @@ class Ledger:
         self.replica.chunks.mark_announced([location.chunk for location in locations])
         self._note_arrivals(locations)
         for part in split(batch):
-            self._seal(part, locations)
+            self._own.seal(SealedBody(part, tuple(locations)))
             locations = []
         self._authored = True
         self.replica.history.add([batch])
@@ -244,7 +240,7 @@ class Ledger:
             fresh = sorted(self.replica.chunks.retire(packs))
             for at in range(0, len(fresh), MAX_ENTRY_PACKS):
                 batch, _ = self._stamped(())
-                self._seal(batch, (), fresh[at : at + MAX_ENTRY_PACKS])
+                self._own.seal(SealedBody(batch, (), tuple(fresh[at : at + MAX_ENTRY_PACKS])))
                 self._authored = self._retired = True
 
     def _note_arrivals(self, locations: Iterable[ChunkLocation]) -> None:
@@ -252,49 +248,13 @@ class Ledger:
         self._missed -= arrived
         self._arrived = self._arrived or bool(arrived)
 
-    def _seal(
-        self, batch: Batch, chunks: Sequence[ChunkLocation], retired: Sequence[PackId] = ()
-    ) -> None:
-        header = self._header(EntryKind.SEALED, {location.pack for location in chunks})
-        plain = encode_body(SealedBody(batch, tuple(chunks), tuple(retired)))
-        body = self.keys.seal_entry(header, plain)
-        self._send(sign_entry(header, body, self.device.sign))
-
     def write_control(self, body: bytes) -> EntrySequence:
         """Put a control entry into the outbox; as `author`, inside a transaction.
 
         Returns its sequence among this device's entries.
         """
-        header = self._header(EntryKind.CONTROL, ())
-        self._send(sign_entry(header, body, self.device.sign))
         self._authored = True
-        return header.sequence
-
-    def _send(self, entry: Entry) -> None:
-        self.replica.outbox.add(entry.header.sequence, encode_entry(entry))
-
-    def _header(self, kind: EntryKind, packs: Iterable[PackId]) -> EntryHeader:
-        state = self.log_state()
-        sequence, previous = self._last_own(state)
-        return EntryHeader(
-            vault=self.keys.vault,
-            device=self.device.id,
-            sequence=EntrySequence(sequence + 1),
-            previous=previous,
-            seen_position=state.position,
-            seen_head=state.head,
-            epoch=self.keys.current,
-            packs=tuple(sorted(packs)),
-            kind=kind,
-        )
-
-    def _last_own(self, state: LogState) -> tuple[int, EntryHash]:
-        """Sequence and hash of this device's newest entry, sent or not."""
-        last = self.replica.outbox.last()
-        logged = state.devices.get(self.device.id)
-        if last is not None and (logged is None or last[0] >= logged.sequence):
-            return last[0], entry_hash(last[1])
-        return (logged.sequence, logged.last) if logged is not None else (0, NO_ENTRY)
+        return self._own.control(body)
 
     # --- receiving -------------------------------------------------------------------------
 
