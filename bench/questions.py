@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import merging, report
+from bench import merging, report, scanning
 from bench.contestants.base import Contestant
 from bench.contestants.commands import Borg, Copy, Rclone, Restic, Rsync, Unison
 from bench.contestants.ours import Cozysync
@@ -159,12 +159,29 @@ def merged(work: Path, options: argparse.Namespace) -> Answer:
     return Answer(data, text, draw)
 
 
+def scanned(work: Path, options: argparse.Namespace) -> Answer:
+    """A full look at what has not changed."""
+    found = scanning.measure(work, [1_000, 4_000] if options.quick else [2_500, 10_000, 40_000])
+    data = {"machine": Machine.here().to_json(), "quick": options.quick, **found}
+
+    def draw(path: Path) -> bool:
+        rows = list(found["growth"].values())
+        series = {
+            "cozysync": [row["scan_ms"] for row in rows],
+            "scandir and stat alone": [row["listing_ms"] for row in rows],
+        }
+        return report.bars(path, "A full look, by files", "ms", list(found["growth"]), series)
+
+    return Answer(data, f"{scanning.table(found)}\n{_machine_line(1)}", draw)
+
+
 ALL = {
     question.name: question
     for question in (
         Question(
             "replication", "W1 to W7: from A to B, beside the tools that people use", replication
         ),
+        Question("scanning", "a full look at files that have not changed, and its growth", scanned),
         Question("merging", "the replicated tree's rates beside loro's, and its growth", merged),
     )
 }

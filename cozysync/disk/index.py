@@ -37,6 +37,22 @@ INDEX_MIGRATIONS = (
 _COLUMNS = "node, parent, name, inode, size, mtime, ctime, executable, digest, heads, racy"
 _DOT = 24
 
+# The index is named where one is meant: by itself SQLite takes the primary key's first column for
+# more telling than two columns of an index, and reads all rows of the folder each time.
+_SELECT = f"SELECT {_COLUMNS} FROM disk_index"  # noqa: S608
+_BY_NODE = f"{_SELECT} WHERE folder = ? AND node = ?"
+_BY_PLACE = f"{_SELECT} INDEXED BY disk_index_place WHERE folder = ? AND parent = ?"
+_AT_PLACE = f"{_BY_PLACE} AND name = ?"
+# Kinds are numbers, the first byte of a node; 0 is none. No row is made for each file of a full
+# scan, which would take a third of its time.
+_EXPECTED = f"""
+    SELECT name,
+        CASE WHEN racy THEN 0 WHEN substr(node, 1, 1) = x'02' THEN {Kind.FILE:d}
+            WHEN substr(node, 1, 1) = x'03' THEN {Kind.LINK:d} ELSE 0 END,
+        inode, size, mtime, ctime, executable
+    FROM disk_index INDEXED BY disk_index_place WHERE folder = ? AND parent = ?"""  # noqa: S608
+_BY_INODE = f"{_SELECT} INDEXED BY disk_index_inode WHERE folder = ? AND inode = ?"
+
 
 class IndexRow(NamedTuple):
     """One node in place. `digest` is empty for directories; `packed_heads` are the versions.
@@ -117,19 +133,28 @@ class DiskIndex:
 
     def row(self, node: NodeId) -> IndexRow | None:
         """The row of a node, or None."""
-        return self._one("node = ?", node)
+        return self._one(_BY_NODE, node)
 
     def at(self, parent: NodeId, name: bytes) -> IndexRow | None:
         """The row that stands at a name, or None."""
-        return self._one("parent = ? AND name = ?", parent, name)
+        return self._one(_AT_PLACE, parent, name)
 
     def children(self, parent: NodeId) -> list[IndexRow]:
         """The rows directly inside a directory."""
-        return self._many("parent = ?", parent)
+        return self._many(_BY_PLACE, parent)
+
+    def expected(self, parent: NodeId) -> dict[bytes, tuple[int, ...]]:
+        """By name, the `Stat` of every file and link in a directory that certainly is the same.
+
+        Those of which a stat is no proof (directories, racy files) stand for something that no
+        stat equals.
+        """
+        rows = self._connection.execute(_EXPECTED, (self.root, parent))
+        return {row[0]: row[1:] for row in rows.fetchall()}
 
     def with_inode(self, inode: int) -> list[IndexRow]:
         """The rows that had this inode."""
-        return self._many("inode = ?", inode)
+        return self._many(_BY_INODE, inode)
 
     def find(self, path: bytes) -> NodeId | None:
         """The node at a path, the folder's own for `b""`; None when the index has none."""
@@ -212,14 +237,10 @@ class DiskIndex:
         """Forget everything: the folder is not synced any more."""
         self._connection.execute("DELETE FROM disk_index WHERE folder = ?", (self.root,))
 
-    def _one(self, condition: str, *values: object) -> IndexRow | None:
-        found = self._select(condition, *values).fetchone()
-        return IndexRow(*found) if found is not None else None
+    def _one(self, query: str, *values: object) -> IndexRow | None:
+        found = self._connection.execute(query, (self.root, *values)).fetchone()
+        return IndexRow._make(found) if found is not None else None
 
-    def _many(self, condition: str, *values: object) -> list[IndexRow]:
-        return [IndexRow(*row) for row in self._select(condition, *values).fetchall()]
-
-    def _select(self, condition: str, *values: object) -> sqlite3.Cursor:
-        # The condition is one of the constants above, never a value.
-        query = f"SELECT {_COLUMNS} FROM disk_index WHERE folder = ? AND {condition}"  # noqa: S608
-        return self._connection.execute(query, (self.root, *values))
+    def _many(self, query: str, *values: object) -> list[IndexRow]:
+        rows = self._connection.execute(query, (self.root, *values)).fetchall()
+        return list(map(IndexRow._make, rows))

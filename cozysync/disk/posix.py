@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import stat as modes
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,15 @@ PRIVATE = b".cozysync"
 
 _OPEN_DIRECTORIES = 64
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_TYPE = 0o170000
+_KINDS = {
+    modes.S_IFREG: Kind.FILE,
+    modes.S_IFDIR: Kind.DIRECTORY,
+    modes.S_IFLNK: Kind.LINK,
+}
+# What `os.fsencode` looks up anew for every name.
+_NAMES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
@@ -123,7 +133,7 @@ class PosixDisk:
                     found = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                yield Entry(os.fsencode(entry.name), _stat(found))
+                yield Entry(entry.name.encode(*_NAMES), _stat(found))
 
     def lstat(self, path: bytes) -> Stat | None:
         try:
@@ -269,12 +279,7 @@ class PosixDisk:
 
 def _stat(found: os.stat_result) -> Stat:
     mode = found.st_mode
-    if modes.S_ISREG(mode):
-        kind: Kind | None = Kind.FILE
-    elif modes.S_ISDIR(mode):
-        kind = Kind.DIRECTORY
-    else:
-        kind = Kind.LINK if modes.S_ISLNK(mode) else None
+    kind = _KINDS.get(mode & _TYPE)
     executable = kind is Kind.FILE and bool(mode & 0o100)
     size = found.st_size if kind is not Kind.DIRECTORY else 0
     return Stat(kind, found.st_ino, size, found.st_mtime_ns, found.st_ctime_ns, executable)

@@ -171,8 +171,8 @@ class _Scan:
                 self._list(path, node)
 
     def _list(self, path: bytes, node: "NodeId | Appeared") -> None:
-        known = [] if isinstance(node, Appeared) else self._index.children(node)
-        rows = {row.name: row for row in known}
+        known = node if not isinstance(node, Appeared) else None
+        expected = self._index.expected(known) if known is not None else {}
         try:
             entries = without_companions(self._disk, path, list(self._disk.listing(path)))
         except FileNotFoundError:
@@ -181,17 +181,14 @@ class _Scan:
             self._refuse(path, f"the directory cannot be read: {error.strerror}")
             return
         for name, stat in entries:
-            row = rows.pop(name, None)
-            racy = row is not None and row.racy and stat.kind is not Kind.DIRECTORY
-            if row is not None and row.fits(stat) and not racy:
-                if stat.kind is Kind.DIRECTORY and self._everything:
-                    self._queue.append((path + b"/" + name if path else name, row.node))
-                elif stat.executable != row.executable:
-                    self.findings.changed.append(Changed(row, _join(path, name), stat))
+            then = expected.pop(name, None)
+            if then == stat:
                 continue
+            row = self._index.at(known, name) if known is not None and then is not None else None
             self._entry(_join(path, name), node, name, stat, row)
-        for row in rows.values():
-            self._missing[row.node] = row
+        for name in expected:
+            if known is not None and (row := self._index.at(known, name)) is not None:
+                self._missing[row.node] = row
 
     def _entry(
         self,
@@ -202,6 +199,10 @@ class _Scan:
         row: IndexRow | None,
     ) -> None:
         if path == PRIVATE:
+            return
+        if row is not None and stat.kind is Kind.DIRECTORY and row.fits(stat):
+            if self._everything:
+                self._queue.append((path, row.node))
             return
         if row is None and self._ignore.covers(path, directory=stat.kind is Kind.DIRECTORY):
             return

@@ -73,7 +73,6 @@ class FolderSync:
         self._next_full_look = -math.inf
         self._tidied = ""
         self._rounds = 0
-        self._wanted_round = 0
         self._progress = trio.Event()
         self._busy = True
         self._receiving = Amount()
@@ -93,8 +92,8 @@ class FolderSync:
 
     async def look(self) -> None:
         """Look through the whole folder once more, and return when that is done."""
-        self._wanted_round = max(self._wanted_round, self._rounds + 1) + 1
-        goal = self._wanted_round
+        # A round that is under way may be past what changed just now: then the next one counts.
+        goal = self._rounds + (2 if self._busy else 1)
         while self._rounds < goal:
             self._intake.mark(None)
             self._wake.set()
