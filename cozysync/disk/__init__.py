@@ -28,8 +28,10 @@ from cozysync.disk.posix import (
     Entry,
     PosixDisk,
     Stat,
+    write_all,
 )
 from cozysync.disk.root import (
+    MARKER,
     FolderError,
     RootState,
     check_root,
@@ -63,6 +65,7 @@ __all__ = [
     "INDEX_COMPONENT",
     "INDEX_MIGRATIONS",
     "JOURNAL_MIGRATION",
+    "MARKER",
     "POLL_S",
     "PRIVATE",
     "RACY_NS",
@@ -103,4 +106,5 @@ __all__ = [
     "pack_heads",
     "prepare_root",
     "scan",
+    "write_all",
 ]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
-from cozysync.disk.posix import PRIVATE, Disk, Entry, PosixDisk, Stat
+from cozysync.disk.posix import PRIVATE, Disk, Entry, PosixDisk, Stat, write_all
 from cozysync_conflict import Kind
 
 MAGIC = b"SQLite format 3\0"
@@ -134,7 +134,7 @@ def _copy_under_lock(disk: PosixDisk, path: bytes) -> None:
         source.execute("PRAGMA schema_version").fetchone()  # takes the lock, and reads no more
         with disk.open(path) as file, disk.create(_COPY) as copy:
             while data := file.read(1 << 20):
-                copy.write(data)
+                write_all(copy, data)
             # Closing any handle of the file would let go of the lock: only now.
             source.execute("COMMIT")
 

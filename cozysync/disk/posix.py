@@ -111,19 +111,26 @@ class PosixDisk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._handle = -1
         self._open: OrderedDict[bytes, int] = OrderedDict()
 
     def close(self) -> None:
         """Let go of the folder."""
         self.forget()
-        if self._root >= 0:
-            os.close(self._root)
-            self._root = -1
 
     def forget(self) -> None:
+        # The root, too: another disk may be mounted there next time, and none is kept busy.
         while self._open:
             os.close(self._open.popitem()[1])
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    @property
+    def _root(self) -> int:
+        if self._handle < 0:
+            self._handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._handle
 
     def listing(self, directory: bytes) -> Iterator[Entry]:
         handle = self._directory(directory)
@@ -275,6 +282,13 @@ class PosixDisk:
         handle = os.open(name, _DIRECTORY_FLAGS, dir_fd=parent)
         self._open[path] = handle
         return handle
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of it: on a disk that fills up, a write takes what still fits and says so."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _stat(found: os.stat_result) -> Stat:

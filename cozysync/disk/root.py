@@ -14,6 +14,8 @@ from cozysync.disk.posix import PRIVATE
 from cozysync.vault.errors import CozyError
 
 _MARKER = "folder"
+MARKER = PRIVATE + b"/" + _MARKER.encode()
+"""The path of the file in a folder by which it is known."""
 
 
 class RootState(Enum):

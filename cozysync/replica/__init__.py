@@ -3,7 +3,14 @@
 from cozysync.replica.body import SealedBody, decode_body, encode_body
 from cozysync.replica.chunks import CHUNKS_SCHEMA, KNOWN_CHUNKS, ChunkIndex
 from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
-from cozysync.replica.database import DamagedDatabase, Database, NewerDatabase, Schema
+from cozysync.replica.database import (
+    DamagedDatabase,
+    Database,
+    DatabaseUnusable,
+    NewerDatabase,
+    Schema,
+    told,
+)
 from cozysync.replica.history import HISTORY_SCHEMA, Deed, Event, History
 from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox
 from cozysync.replica.retention import Retention, thin
@@ -29,6 +36,7 @@ __all__ = [
     "ChunkIndex",
     "DamagedDatabase",
     "Database",
+    "DatabaseUnusable",
     "Deed",
     "Event",
     "FolderRow",
@@ -50,5 +58,6 @@ __all__ = [
     "read_snapshot",
     "split",
     "thin",
+    "told",
     "write_snapshot",
 ]

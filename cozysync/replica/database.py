@@ -61,6 +61,34 @@ class NewerDatabase(CozyError):
         self.path = path
 
 
+class DatabaseUnusable(CozyError):
+    """The file cannot be written or read now: its disk is full, or has errors."""
+
+    def __init__(self, path: Path, finding: str) -> None:
+        super().__init__(
+            f"{path} cannot be used: {finding}.",
+            "Free some space on its disk if that is full, and check it. Nothing was lost; "
+            "syncing goes on by itself.",
+        )
+        self.path = path
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Say of errors of the disk below a database which file they are about."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_DISK:
+            raise DatabaseUnusable(path, str(error)) from error
+        raise
+
+
+_OF_THE_DISK = (
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """The tables of one part.
@@ -93,9 +121,10 @@ class Database:
         """
         connection: sqlite3.Connection | None = None
         try:
-            connection = _connect(path)
-            connection.execute("PRAGMA journal_mode=WAL")
-            return cls._prepared(path, connection, parts)
+            with told(path):
+                connection = _connect(path)
+                connection.execute("PRAGMA journal_mode=WAL")
+                return cls._prepared(path, connection, parts)
         except BaseException as error:
             if connection is not None:
                 connection.close()

@@ -16,7 +16,7 @@ from cozysync.content import (
     plan_reads,
     recipe_digest,
 )
-from cozysync.disk import Disk
+from cozysync.disk import Disk, write_all
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
@@ -193,6 +193,4 @@ def _part(held: dict[ChunkId, bytes], part: Part) -> bytes:
 
 def _write(file: BinaryIO, window: Sequence[Part], held: dict[ChunkId, bytes]) -> None:
     for part in window:
-        data = memoryview(_part(held, part))
-        while data:
-            data = data[file.write(data) :]
+        write_all(file, _part(held, part))

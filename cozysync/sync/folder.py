@@ -11,10 +11,11 @@ from functools import partial
 
 import trio
 
-from cozysync.disk import DiskIndex, RootState, empty_trash
+from cozysync.disk import DiskIndex, empty_trash
 from cozysync.replica import FolderRow
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
+from cozysync.sync.footing import Footing
 from cozysync.sync.guard import Held, Verdict
 from cozysync.sync.intake import Intake
 from cozysync.sync.ledger import Ledger
@@ -33,8 +34,6 @@ from cozysync_conflict import NodeId
 SETTLE_S = 0.01
 # What could not be placed is tried again after so long, or when anything changes.
 RETRY_S = 5.0
-
-_MARKER = "marker/"
 
 
 class FolderSync:
@@ -56,13 +55,18 @@ class FolderSync:
         self._link = link
         self._config = config
         self._seams = seams
-        self._marker = self._remembered_marker()
         self._disk = seams.ground.disk(row.path)
+        self._footing = Footing(seams.ground, self._disk, row.path, ledger.replica.settings)
         self._index = DiskIndex(ledger.replica.database.connection, node)
         self._tree = FolderTree(ledger.replica.tree, node, ledger.merges.is_waiting)
         self._uploader = Uploader(ledger, link, remote, seams, config.uploads)
         self._intake = Intake(
-            self._disk, self._index, ledger, self._uploader, config.mass_delete_share
+            self._disk,
+            self._index,
+            self._footing,
+            ledger,
+            self._uploader,
+            config.mass_delete_share,
         )
         downloader = Downloader(ledger, link, remote, seams, config.downloads)
         self._placing = Placing(self._disk, self._index, ledger, downloader, seams)
@@ -200,6 +204,7 @@ class FolderSync:
                 "Free space if the disk is full, and check it; syncing goes on by itself.",
             )
         finally:
+            self._disk.forget()  # or nobody could unmount it
             self._busy = False
             self._rounds += 1
             self._progress.set()
@@ -207,15 +212,16 @@ class FolderSync:
 
     async def _there_and_back(self) -> Blocked | None:
         """Disk to vault and vault to disk; what stands in the way of the whole folder, if any."""
-        state = self._seams.ground.check(self.row.path, self._marker)
-        if state is not RootState.OK:
-            return Blocked(str(self.row.path), *_ROOT_TROUBLE[state])
+        if (trouble := await self._ledger.do(self._footing.trouble)) is not None:
+            return trouble
         await self._ready_to_look()
         if self._intake.looks_at_all:  # what the server lost may be there again
             self._touched |= self._placing.lacking.keys()
         self._intake.mark(self._placing.unseen)
         self._placing.unseen = set()
         await self._intake.take()
+        if (trouble := await self._ledger.do(self._footing.trouble)) is not None:
+            return trouble  # it went while it was looked at
         self._touched |= self._intake.unplaced
         self._intake.unplaced = set()
         await self._place()
@@ -269,17 +275,6 @@ class FolderSync:
 
     # --- odds and ends ---------------------------------------------------------------------
 
-    def _remembered_marker(self) -> str:
-        """The marker that the folder bore when it was bound; made at the first start."""
-        settings = self._ledger.replica.settings
-        key = _MARKER + str(self.row.path)
-        known = settings.get(key)
-        if known is not None:
-            return known.decode()
-        marker = self._seams.ground.prepare(self.row.path)
-        settings.set(key, marker.encode())
-        return marker
-
     def _blocked(self) -> list[Blocked]:
         found = [
             Blocked(
@@ -300,18 +295,3 @@ _LACKING = (
     "A device that still holds it sends it anew by itself; cozysync verify tells what is missing. "
     "Otherwise bring back an older version: cozysync restore.",
 )
-_ROOT_TROUBLE = {
-    RootState.ABSENT: (
-        "the folder is not there; nothing was deleted elsewhere",
-        "Mount its disk or put it back, or unbind it: cozysync folder remove PATH.",
-    ),
-    RootState.FOREIGN: (
-        "what stands there is not the folder that was bound (its marker .cozysync/folder is "
-        "missing or another's); nothing was deleted elsewhere",
-        "Mount its disk or put the right one back, or unbind it: cozysync folder remove PATH.",
-    ),
-    RootState.READ_ONLY: (
-        "the folder cannot be written to",
-        "Give yourself the right to write there, or mount its disk for writing.",
-    ),
-}

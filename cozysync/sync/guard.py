@@ -37,16 +37,18 @@ class Guard:
         if earlier:
             self._passed.append((float("-inf"), earlier))
 
-    def holds(self, vanishing: int, known: int, now_s: float) -> bool:
+    def holds(self, vanishing: int, known: int, now_s: float, *, doubtful: bool = False) -> bool:
         """Whether a person must approve that `vanishing` of `known` entries are deleted.
 
-        `now_s` is of a clock that never jumps. What went through before a hold is not forgotten
-        as long as it lasts, or waiting would be an approval.
+        `now_s` is of a clock that never jumps. When it is `doubtful` that this is the folder that
+        was looked at before, every deletion is held. What went through before a hold is not
+        forgotten as long as it lasts, or waiting would be an approval.
         """
         while not self.held and self._passed and self._passed[0][0] < now_s - WINDOW_S:
             self._passed.popleft()
         gone, whole = vanishing + self.earlier, known + self.earlier
-        self.held = vanishing > 0 and gone >= ASK_FROM_ENTRIES and gone > whole * self._share
+        many = gone >= ASK_FROM_ENTRIES and gone > whole * self._share
+        self.held = vanishing > 0 and (many or doubtful)
         return self.held
 
     @property
@@ -70,7 +72,8 @@ class Held:
     """Deletions that wait for a person. `seen` stands for just these, and no others.
 
     `earlier` entries were deleted in the minutes before, and are in the history. `entries` are
-    paths of topmost ones, at most `NAMED`; `nodes` are all.
+    paths of topmost ones, at most `NAMED`; `nodes` are all. `moved`: the folder is on another disk
+    than before, or a copy of it.
     """
 
     count: int
@@ -79,11 +82,17 @@ class Held:
     seen: str
     entries: tuple[str, ...]
     nodes: frozenset[NodeId]
+    moved: bool = False
 
     @property
     def reason(self) -> str:
         """What happened, in a sentence."""
         gone, whole = self.count + self.earlier, self.known + self.earlier
+        if self.moved:
+            return (
+                f"the folder is another one than before, or a copy of it, and {self.count} of "
+                f"{self.known} entries are not in it; nothing was deleted elsewhere"
+            )
         if not self.earlier:
             return f"{gone} of {whole} entries have vanished at once; nothing was deleted elsewhere"
         return (
@@ -127,7 +136,9 @@ def known(index: DiskIndex) -> int:
     return index.count() - index.count_below(_is_repository)
 
 
-def held(findings: Findings, index: DiskIndex, count: int, earlier: int) -> Held:
+def held(
+    findings: Findings, index: DiskIndex, count: int, earlier: int, *, moved: bool = False
+) -> Held:
     """What is to be shown to the person. Work of `Ledger.do`."""
     rows = [row for gone in findings.vanished for row in (gone.root, *gone.rows)]
     roots = sorted(index.path(gone.root.node) or gone.root.name for gone in findings.vanished)
@@ -138,6 +149,7 @@ def held(findings: Findings, index: DiskIndex, count: int, earlier: int) -> Held
         seen=_seen(rows),
         entries=tuple(path.decode(errors="replace") for path in roots[:NAMED]),
         nodes=frozenset(row.node for row in rows),
+        moved=moved,
     )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 import trio
 
 from cozysync.disk import Disk, DiskIndex, Findings, Ignore, Unscannable, scan
+from cozysync.sync.footing import Footing
 from cozysync.sync.guard import ASK_FROM_ENTRIES, Guard, Held, Verdict, held, known, weight
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.observe import Job, Observer
@@ -34,10 +35,17 @@ class Intake:
     """
 
     def __init__(
-        self, disk: Disk, index: DiskIndex, ledger: Ledger, uploader: Uploader, share: float
+        self,
+        disk: Disk,
+        index: DiskIndex,
+        footing: Footing,
+        ledger: Ledger,
+        uploader: Uploader,
+        share: float,
     ) -> None:
         self._disk = disk
         self._index = index
+        self._footing = footing
         self._ledger = ledger
         self._uploader = uploader
         self._observer = Observer(ledger, index)
@@ -91,7 +99,8 @@ class Intake:
         if findings.vanished:
             await trio.sleep(VANISH_S)
             findings = await self._scan(directories)
-        jobs = await self._ledger.do(partial(self._structure, findings, trio.current_time()))
+        now = trio.current_time()
+        jobs = await self._ledger.do(partial(self._structure, findings, directories is None, now))
         # Who looks at everything wants it as it is now.
         paths = () if everything else [job.path for job in jobs]
         wait = self._restless.postpone(paths, trio.current_time())
@@ -106,14 +115,26 @@ class Intake:
             return scan(self._disk, self._index, Ignore.load(self._disk), directories)
 
         findings = await self._ledger.do(work)
-        if directories is None:
-            self._scan_trouble.clear()
+        self._scan_trouble = {
+            path: each
+            for path, each in self._scan_trouble.items()
+            if directories is not None and not {path, _above(path)} & directories
+        }
         self._scan_trouble |= {each.path: each for each in findings.unscannable}
         return findings
 
-    def _structure(self, findings: Findings, now_s: float) -> list[Job]:
+    def _structure(self, findings: Findings, everything: bool, now_s: float) -> list[Job]:
         """Author what needs no content, unless it is held; returns what does. Work of `do`."""
-        deleting = self._may_delete(findings, now_s)
+        if self._footing.trouble() is not None:
+            self._everything = True  # what was found is not of this folder
+            return []
+        is_moved = self._footing.is_moved()
+        if is_moved:
+            self._everything = True
+        deleting = self._may_delete(findings, is_moved, now_s)
+        if is_moved and everything and deleting:
+            self._footing.remember()
+            self._everything = False
         jobs = self._observer.structure(findings, deleting=deleting)
         self.unplaced |= self._observer.unplaced
         self._observer.unplaced = set()
@@ -127,16 +148,16 @@ class Intake:
             with self._ledger.replica.database.transaction():
                 settings.set_int(self._held_key, earlier)
 
-    def _may_delete(self, findings: Findings, now_s: float) -> bool:
+    def _may_delete(self, findings: Findings, is_moved: bool, now_s: float) -> bool:
         count = weight(findings.vanished, self._index)
         there = count
         if count + self._guard.earlier >= ASK_FROM_ENTRIES:
             there = known(self._index)
-        if not self._guard.holds(count, there, now_s):
+        if not self._guard.holds(count, there, now_s, doubtful=is_moved):
             self.held = None
             self._guard.passed(count, now_s)
             return True
-        self.held = held(findings, self._index, count, self._guard.earlier)
+        self.held = held(findings, self._index, count, self._guard.earlier, moved=is_moved)
         verdict = self.verdict
         if verdict is None or verdict.seen != self.held.seen:
             return False
@@ -144,6 +165,7 @@ class Intake:
         if not verdict.allow:
             self._put_back(self.held.nodes)
         self._guard.decided()
+        self._footing.remember()
         self.held = None
         return verdict.allow
 

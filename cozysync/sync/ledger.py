@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import trio
 
-from cozysync.replica import Opening, SealedBody, decode_body, delete_parts, split
+from cozysync.replica import Opening, SealedBody, decode_body, delete_parts, split, told
 from cozysync.sync.conflict_names import conflict_label
 from cozysync.sync.merges import Merges
 from cozysync.sync.own_entries import OwnEntries
@@ -111,7 +111,8 @@ class Ledger:
         """Run `work` alone on the replica, off the event loop; tell listeners what it touched."""
         async with self._lock:
             try:
-                result = await self._seams.offload(work)
+                with told(self.replica.database.path):
+                    result = await self._seams.offload(work)
             except BaseException:
                 self.replica.tree.forget()
                 self._touched, self._authored = set(), False

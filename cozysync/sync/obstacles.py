@@ -9,7 +9,8 @@ from cozysync_conflict import NodeId
 # Errors that concern one name, not the disk.
 _ABOUT_ONE = {
     errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOENT,
-    errno.ENOTDIR, errno.ELOOP, errno.EBUSY, errno.ETXTBSY, errno.EISDIR, errno.EFBIG,
+    errno.ENOTDIR, errno.ELOOP, errno.EROFS, errno.EXDEV, errno.EBUSY,
+    errno.ETXTBSY, errno.EISDIR, errno.EFBIG,
 }  # fmt: skip
 # What was refused is not fetched again for so long, unless its directory has changed.
 REFUSED_NS = 60 * 10**9
@@ -18,6 +19,8 @@ _MEND = "Mend that, or move what stands there away; it is tried again by itself.
 _REMEDIES = {
     errno.EACCES: "Give yourself the right to write there; it then comes by itself.",
     errno.EPERM: "Give yourself the right to write there; it then comes by itself.",
+    errno.EROFS: "Mount that for writing; it then comes by itself.",
+    errno.EXDEV: "It belongs on another disk than the folder; bind that as a folder of its own.",
     errno.ENAMETOOLONG: "Give it a shorter name on another device: this disk takes none so long.",
     errno.EINVAL: "Give it another name on another device: this disk does not take this one.",
     errno.EILSEQ: "Give it another name on another device: this disk does not take this one.",

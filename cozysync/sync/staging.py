@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from cozysync.content import Recipe, decode_recipe
-from cozysync.disk import PRIVATE, Disk, DiskIndex, Placer
+from cozysync.disk import PRIVATE, Disk, DiskIndex, Placer, write_all
 from cozysync.sync.download import WINDOW, Downloader, Local, Unavailable, joined
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.obstacles import Obstacles
@@ -143,7 +143,7 @@ class Staging:
                 self._disk.symlink(data, path)
             else:
                 with self._disk.create(path) as file:
-                    file.write(data)
+                    write_all(file, data)
             staged.append((step, path, recipe))
         return staged
 

@@ -106,6 +106,12 @@ class Member:
                     await folder.look()
                     scope.cancel()
 
+    async def folder_at_work(self):
+        """The engine's worker of the folder."""
+        await self.until(lambda: self.engine._folders)
+        ((folder, _),) = self.engine._folders.values()
+        return folder
+
     def blocked(self):
         """What stands in the way, as status tells it: path, reason and remedy in one."""
         (folder,) = self.engine.status().folders
