@@ -156,9 +156,8 @@ class Engine:
             for folder in folders:
                 await folder.look()
             await self._merged_and_sent()
-            end = await self._puller.end()
-            news = end > self._puller.position
-            await self._puller.reach(end)
+            before = self._puller.position
+            news = await self._puller.reach_end() > before
             reasons = [reason for folder in folders for reason in folder.reasons()]
             if reasons:
                 return Settled(False, tuple(reasons))
@@ -309,7 +308,7 @@ class Engine:
         known = await self.ledger.do(partial(self.replica.settings.get, _CAUGHT_UP))
         with trio.move_on_after(_NEWS_S if known else float("inf")):
             try:
-                await self._puller.reach(await self._puller.end())
+                await self._puller.reach_end()
             except RolledBack as error:
                 await self.alarms.met(error)
                 return

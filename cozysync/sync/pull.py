@@ -13,6 +13,8 @@ from cozysync_protocol import ErrorCode, LogFrame, Position, RolledBack
 
 # Below the time-outs of common proxies, and rare enough to cost nothing while idle.
 WAIT_S = 50
+# Long enough for what a server has just told of to arrive, usually.
+ASK_AGAIN_S = 10
 
 
 class Puller:
@@ -56,6 +58,17 @@ class Puller:
         """Return when everything up to `position` has been applied."""
         while self.position < position:
             await self._advanced.wait()
+
+    async def reach_end(self) -> Position:
+        """Return, with the log's last position, once everything up to there has been applied.
+
+        The end is asked for again now and then: one that was made up would never be reached.
+        """
+        while True:
+            end = await self.end()
+            with trio.move_on_after(ASK_AGAIN_S):
+                await self.reach(end)
+                return end
 
     async def end(self) -> Position:
         """The log's last position; raises `RolledBack` when that is before what was read."""

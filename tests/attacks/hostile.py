@@ -1,10 +1,11 @@
 """The real server under a wrapper that tampers and records, and whole engines that talk to it."""
 
 import os
+import shutil
 import time
 from base64 import b64encode
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx
 import trio
@@ -161,16 +162,36 @@ class Scene:
                 return
 
 
-@asynccontextmanager
-async def scene(root, *names, real=False, entropy=os.urandom):
-    """Devices of one vault on the real server application; `real` folders or ones in memory."""
-
-    now = Days()
-    data = root / "server"
-    data.mkdir(parents=True)
+def open_server(data):
+    """The application over a data directory, as the real process makes it."""
+    data.mkdir(parents=True, exist_ok=True)
     packs = DirectoryPacks(data / "packs")
     store = SqliteStore(data / "server.db", packs.missing, time.time)
-    server = Server(store, packs, now_s=time.time, entropy=os.urandom)
+    return store, packs, Server(store, packs, now_s=time.time, entropy=os.urandom)
+
+
+def make_home(root, name, device, created, *, first=False):
+    """The home of a device that is in the vault and has not run yet."""
+    home = Home.at(root / name)
+    home.prepare()
+    save_secrets(home.secrets_file, Secrets(device, created.keys))
+    replica = open_replica(home.database)
+    if first:
+        replica.outbox.add(created.entry.header.sequence, encode_entry(created.entry))
+        replica.outbox.acknowledge(created.entry.header.sequence, 1)
+    replica.folders.put(FolderRow(root / f"{name}-work", "work"))
+    replica.close()
+    return home
+
+
+@asynccontextmanager
+async def scene(root, *names, real=False, entropy=os.urandom, begin=True):
+    """Devices of one vault on the real server application; `real` folders or ones in memory.
+
+    Without `begin` only the first device runs; the others are enrolled and have not begun.
+    """
+    now = Days()
+    store, packs, server = open_server(root / "server")
     phrase = new_phrase(entropy)
     root_keys = RootKeys.from_phrase(phrase)
     keys = [DeviceKeys.generate(entropy) for _ in names]
@@ -180,16 +201,8 @@ async def scene(root, *names, real=False, entropy=os.urandom):
     app = server.app()
     async with trio.open_nursery() as nursery:
         for name, device in zip(names, keys, strict=True):
-            home = Home.at(root / name)
-            home.prepare()
-            save_secrets(home.secrets_file, Secrets(device, created.keys))
-            replica = open_replica(home.database)
-            if not stage.members:
-                replica.outbox.add(created.entry.header.sequence, encode_entry(created.entry))
-                replica.outbox.acknowledge(created.entry.header.sequence, 1)
-            replica.folders.put(FolderRow(root / f"{name}-work", "work"))
-            replica.close()
-            ground = replace(real_seams()).ground if real else None
+            home = make_home(root, name, device, created, first=not stage.members)
+            ground = real_seams().ground if real else None
             victim = Victim(name, home, app, device, stage.vault, now, nursery, ground)
             stage.members.append(victim)
         first, *others = stage.members
@@ -197,10 +210,27 @@ async def scene(root, *names, real=False, entropy=os.urandom):
         await first.settle()
         for member, device in zip(others, keys[1:], strict=True):
             await _enrol(first.engine, device, member.name)
-        for member in others:
+        for member in others if begin else ():
             await member.start()
         try:
             yield stage
+        finally:
+            nursery.cancel_scope.cancel()
+    store.close()
+
+
+@asynccontextmanager
+async def newcomer(told, root, name="bob"):
+    """A device that begins to read what is told: a scene of before, whose server is copied."""
+    shutil.copytree(told.root / "server", root / "server")
+    store, packs, server = open_server(root / "server")
+    stage = Scene(root, server, store, packs, told.phrase, told.root_keys, told.created, told.keys)
+    home = make_home(root, name, told.keys[1], told.created)
+    async with trio.open_nursery() as nursery:
+        bob = Victim(name, home, server.app(), told.keys[1], told.vault, Days(), nursery, None)
+        stage.members.append(bob)
+        try:
+            yield stage, bob
         finally:
             nursery.cancel_scope.cancel()
     store.close()
