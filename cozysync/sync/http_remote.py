@@ -1,6 +1,6 @@
 """The server over HTTP/1.1, with httpx."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from email.utils import mktime_tz
 from email.utils import parsedate_tz as parse_date
@@ -51,6 +51,8 @@ _END = "cozysync-end"
 # One answer of control entries: the server stops once it has passed 8 MiB.
 _MOST_CONTROLS = 8 * 1024 * 1024 + MAX_ENTRY
 _LONGEST_TAG = 20
+# One answer of the log is full at 8 MiB, with the entry that filled it (protocol/SPEC.md, 6).
+_MOST_LOG = 8 * 1024 * 1024 + MAX_ENTRY + 64 * 1024
 # A refusal's text is shown to people: what steers a terminal, or fills it, is cut away.
 _MOST_DETAIL = 300
 
@@ -117,7 +119,7 @@ class HttpRemote:
             raise Unreachable(self.url, "its answer does not fit the question")
         return appended
 
-    async def log(self, after: Position, wait_s: int) -> AsyncIterator[Sequence[LogFrame]]:
+    async def log(self, after: Position, wait_s: int) -> AsyncGenerator[Sequence[LogFrame], None]:
         """See `Remote.log`; frames come in batches as they arrive."""
         while True:
             asked = after
@@ -130,12 +132,13 @@ class HttpRemote:
                 end = _end_of(response)
                 if end < asked:
                     raise RolledBack(end, asked)
-                async for piece in response.aiter_raw():
-                    with self._understanding():
-                        batch = frames.feed(piece)
-                    if batch:
-                        after = batch[-1].position
-                        yield batch
+                # Whole: entries that do not verify must not leave an answer half read.
+                data = await self._body(response, _MOST_LOG)
+            with self._understanding():
+                batch = frames.feed(data)
+            if batch:
+                after = batch[-1].position
+                yield batch
             if not frames.is_between_frames:
                 raise Unreachable(self.url, "its answer breaks off")
             if after >= end:

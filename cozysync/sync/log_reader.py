@@ -4,6 +4,7 @@ The engine reads the same log again to apply it, for which it needs the keys tha
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 
 from cozysync.sync.remote import Remote
 from cozysync.sync.snapshots import members_of, opening_of
@@ -47,13 +48,14 @@ async def read_controls(
     try:
         state, controls, maker = await _beginning(remote, vault, unlock)
         check(state)
-        async for frames in remote.log(state.position, 0):
-            for frame in frames:
-                entry = decode_entry(frame.entry)
-                state = advance(state, entry, position=frame.position, head=frame.head)
-                check(state)
-                if entry.header.kind is EntryKind.CONTROL:
-                    controls.append(decode_control(entry.body))
+        async with aclosing(remote.log(state.position, 0)) as answers:
+            async for frames in answers:
+                for frame in frames:
+                    entry = decode_entry(frame.entry)
+                    state = advance(state, entry, position=frame.position, head=frame.head)
+                    check(state)
+                    if entry.header.kind is EntryKind.CONTROL:
+                        controls.append(decode_control(entry.body))
         if maker is not None and state.devices[maker].revoked:
             raise ForkDetected("the revocation of the device that made the snapshot is held back")
     except ProtocolError as error:

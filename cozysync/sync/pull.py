@@ -1,6 +1,7 @@
 """From the server's log to the replica, in order, waiting for what comes next."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 
 import trio
@@ -80,10 +81,12 @@ class Puller:
 
     async def _read(self, wait: int) -> None:
         held: Sequence[LogFrame] = ()
-        async for frames in self._remote.log(self._received, wait):
-            self._link.contact()
-            await self._receive(held, more=True)
-            held = frames
+        # Closed at once when an entry does not verify: an answer half read holds a connection.
+        async with aclosing(self._remote.log(self._received, wait)) as answers:
+            async for frames in answers:
+                self._link.contact()
+                await self._receive(held, more=True)
+                held = frames
         await self._receive(held, more=False)
 
     async def _receive(self, frames: Sequence[LogFrame], *, more: bool) -> None:

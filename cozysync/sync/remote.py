@@ -4,7 +4,7 @@ Contract: every call is one exchange and is never repeated here; `Link.attempt` 
 safe to repeat: an entry, pack or message that arrived before is taken as the same one.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from cozysync.vault.errors import CozyError, ExitCode
@@ -74,7 +74,7 @@ class Remote(Protocol):
     async def append(self, entries: Sequence[bytes]) -> Appended:
         """Add entries to the log, all or none."""
 
-    def log(self, after: Position, wait_s: int) -> AsyncIterator[Sequence[LogFrame]]:
+    def log(self, after: Position, wait_s: int) -> AsyncGenerator[Sequence[LogFrame], None]:
         """The entries after a position, waiting up to so many seconds for the first.
 
         Raises `RolledBack` when the log ends before that position.
