@@ -12,6 +12,7 @@ from cozysync.cli import (
     approve,
     conflicts,
     daemon,
+    explain,
     folder,
     past,
     phrase,
@@ -45,6 +46,7 @@ app.command()(daemon.restart)
 app.command()(show.status)
 app.command()(daemon.wait)
 app.command()(alarm.alarm)
+app.command()(explain.explain)
 app.command()(approve.approve)
 app.command()(show.log)
 app.command()(past.restore)

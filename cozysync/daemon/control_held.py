@@ -1,4 +1,4 @@
-"""What the control socket offers about deletions that wait for a person."""
+"""What the control socket offers about what stands in the way, and deletions that are held."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cozysync.daemon.answers import Json, done, fields_of, route, text
+from cozysync.daemon.answers import BadRequest, Json, done, fields_of, route, text
 from cozysync.daemon.engine_slot import EngineSlot
 
 
@@ -23,4 +23,15 @@ def held_routes(slot: EngineSlot) -> list[Route]:
         )
         return done()
 
-    return [route("GET", "/v1/held", held), route("POST", "/v1/held", decide)]
+    async def explain(request: Request) -> Response:
+        path = request.query_params.get("path", "")
+        if not path.startswith("/"):
+            raise BadRequest("«path» is not an absolute path")
+        found = await slot.require().explainer.explain(Path(path))
+        return Json(found.to_json())
+
+    return [
+        route("GET", "/v1/held", held),
+        route("POST", "/v1/held", decide),
+        route("GET", "/v1/explain", explain),
+    ]

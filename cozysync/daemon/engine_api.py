@@ -9,6 +9,7 @@ import trio
 from cozysync.daemon.config import Config
 from cozysync.sync.alarms import Alarms
 from cozysync.sync.approvals import Approvals
+from cozysync.sync.explainer import Explainer
 from cozysync.sync.home import Home
 from cozysync.sync.inbox import Inbox
 from cozysync.sync.past import Past
@@ -66,6 +67,10 @@ class EngineLike(Protocol):
     @property
     def inbox(self) -> Inbox:
         """The conflicts, and decisions about them."""
+
+    @property
+    def explainer(self) -> Explainer:
+        """Why a path is, or is not, in sync."""
 
     @property
     def approvals(self) -> Approvals:

@@ -1,6 +1,12 @@
 """A folder on a real disk: its marker, index and ignore rules, scanning and placing."""
 
-from cozysync.disk.databases import InUse, full_stat, is_database, open_still
+from cozysync.disk.databases import (
+    InUse,
+    full_stat,
+    is_database,
+    open_still,
+    without_companions,
+)
 from cozysync.disk.ground import ClosableDisk, Ground, RealGround, Watch
 from cozysync.disk.ignore import (
     BUILT_IN,
@@ -106,5 +112,6 @@ __all__ = [
     "pack_heads",
     "prepare_root",
     "scan",
+    "without_companions",
     "write_all",
 ]

@@ -38,8 +38,10 @@ class Ignore:
     """The rules of one folder, as they stand in its file."""
 
     def __init__(self, text: str = "") -> None:
-        rules = [_rule(line) for line in (*BUILT_IN, *text.splitlines())]
-        self._spec = pathspec.GitIgnoreSpec([each for each in rules if each is not None])
+        lines = [*BUILT_IN, *text.splitlines()]
+        rules = [(line, rule) for line in lines if (rule := _rule(line)) is not None]
+        self._lines = [line for line, _ in rules]
+        self._spec = pathspec.GitIgnoreSpec([rule for _, rule in rules])
 
     @classmethod
     def load(cls, disk: Disk) -> "Ignore":
@@ -56,6 +58,16 @@ class Ignore:
             return True
         name = os.fsdecode(path)
         return bool(self._spec.match_file(name + "/" if directory else name))
+
+    def rule_for(self, path: bytes, *, directory: bool) -> str | None:
+        """The line by which this path, or a directory above it, stays out of sync."""
+        parts = path.split(b"/")
+        for depth in range(1, len(parts) + 1):
+            name = os.fsdecode(b"/".join(parts[:depth]))
+            found = self._spec.check_file(name + "/" if depth < len(parts) or directory else name)
+            if found.include and found.index is not None:
+                return self._lines[found.index].strip()
+        return None
 
 
 def _rule(line: str) -> GitIgnoreSpecPattern | None:

@@ -15,6 +15,7 @@ from cozysync.sync.approvals import Approvals
 from cozysync.sync.bindings import bind, set_state, unbind
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
+from cozysync.sync.explainer import Explainer
 from cozysync.sync.folder import FolderSync
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
@@ -108,6 +109,11 @@ class Engine:
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
         self.approvals = Approvals(lambda: [folder for folder, _ in self._folders.values()])
         self._rows = {row.path: row for row in self.replica.folders.list()}
+        self.explainer = Explainer(
+            self.ledger,
+            self._rows,
+            lambda path: self._folders[path][0] if path in self._folders else None,
+        )
         self._beginning: set[Path] = set()
         self._nursery: trio.Nursery | None = None
 

@@ -6,8 +6,10 @@ is left to do is stored: after a kill the first full scan and the first full pla
 
 import contextlib
 import math
+import os
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -15,6 +17,7 @@ from cozysync.disk import DiskIndex, empty_trash
 from cozysync.replica import FolderRow
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
+from cozysync.sync.explain import Circumstances, Explanation, explain
 from cozysync.sync.footing import Footing
 from cozysync.sync.guard import Held, Verdict
 from cozysync.sync.intake import Intake
@@ -122,6 +125,16 @@ class FolderSync:
         """Whether nothing is left to do that is known of."""
         waits = self._touched or self._placing.unseen
         return self._intake.is_idle and not (self._busy or waits)
+
+    async def explain(self, path: Path, unsent: int) -> Explanation:
+        """Why a path in this folder is, or is not, in sync."""
+        around = Circumstances(self._blocked(), self.held, self._link.reachable, unsent)
+        below = os.fsencode(path.relative_to(self.row.path))
+        work = partial(
+            explain, str(path), b"" if below == b"." else below,
+            self._disk, self._index, self._tree, around,
+        )  # fmt: skip
+        return await self._ledger.do(work)
 
     def reasons(self) -> list[str]:
         """What keeps the folder from being in sync, a sentence each."""

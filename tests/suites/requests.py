@@ -90,6 +90,7 @@ CONTROL = [
     Request("POST", "/v1/pairings"),
     Request("GET", "/v1/pairings/{number}", values={"number": "1"}, query={"wait": "0"}),
     Request("DELETE", "/v1/pairings/{number}", values={"number": "1"}),
+    Request("GET", "/v1/explain", query={"path": "/nowhere"}),
     Request("GET", "/v1/log", query={"path": "/nowhere", "limit": "5"}),
     Request("POST", "/v1/restore", _json(path="/nowhere", at=1.7e9, **SEEN)),
     Request("POST", "/v1/rewind", _json(device="ann", since=1.7e9, **SEEN)),

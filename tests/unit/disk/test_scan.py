@@ -222,6 +222,15 @@ def test_a_pipe_is_refused_with_a_remedy(folder):
     assert refused.remedy
 
 
+def test_the_rule_that_keeps_a_path_out_is_told():
+    rules = Ignore("*.tmp\nbuild/\n!keep.tmp\n")
+    assert rules.rule_for(b"a/x.tmp", directory=False) == "*.tmp"
+    assert rules.rule_for(b"build/x/y", directory=False) == "build/"
+    assert rules.rule_for(b"keep.tmp", directory=False) is None
+    assert rules.rule_for(b"a/.DS_Store", directory=False) == ".DS_Store"
+    assert rules.rule_for(b"plain", directory=False) is None
+
+
 def test_ignored_names_stay_out(folder):
     (folder.path / ".cozyignore").write_text("*.tmp\n")
     (folder.path / "x.tmp").write_text("x")
