@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOLDER ?=
 
-.PHONY: up test lint types imports unit clean
+.PHONY: up test lint types imports unit simulate clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -30,6 +30,12 @@ imports: $(VENV)/.installed
 
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Whole devices from a seed each, see docs/SIMULATION.md: make simulate SEEDS=1000 START=1
+SEEDS ?= 100
+START ?= 1
+simulate: $(VENV)/.installed
+	$(BIN)/python -m tests.simulation --start $(START) --seeds $(SEEDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

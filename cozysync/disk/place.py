@@ -40,17 +40,19 @@ class Placer:
 
     def put_new(self, staged: bytes, path: bytes) -> Stat | None:
         """Give what is staged a name that is free; None when it is not, or lies nowhere now."""
+        coming = self._disk.lstat(staged)
         try:
             self._disk.rename(staged, path)
         except (FileExistsError, *_AWAY):
             return None
-        return self._disk.lstat(path)
+        return self._as_put(path, coming)
 
     def replace(self, staged: bytes, path: bytes, row: IndexRow) -> Stat | None:
         """Put what is staged in the place of the content that `row` saw; None when it changed."""
         before = self._fitting(path, row)
         if before is None:
             return None
+        coming = self._disk.lstat(staged)
         with alone(self._disk, path, before) as is_alone:
             try:
                 exchanged = self._disk.exchange(staged, path)
@@ -61,9 +63,11 @@ class Placer:
             old = self._disk.lstat(staged)
             if not is_alone() or old is None or not _is_same(row, old):
                 self._disk.exchange(staged, path)
+                if self._as_put(staged, coming) is coming:
+                    self._restore(staged, path)  # somebody wrote in that instant: keep both
                 return None
         self._discard(staged, path)
-        return self._disk.lstat(path)
+        return self._as_put(path, coming)
 
     def remove(self, path: bytes, row: IndexRow) -> bool:
         """Take a node off the disk; False when it changed, or a directory holds something."""
@@ -82,7 +86,7 @@ class Placer:
                 return False
             buried = self._disk.lstat(grave)
             if not is_alone() or buried is None or not _is_same(row, buried):
-                self._disk.rename(grave, path)
+                self._restore(grave, path)
                 return False
         return True
 
@@ -97,14 +101,20 @@ class Placer:
             except FileExistsError:
                 return None
             if not is_alone():
-                self._disk.rename(new, old)
+                self._restore(new, old)
                 return None
-        return self._disk.lstat(new)
+        return self._as_put(new, before)
 
-    def set_aside(self, path: bytes, row: IndexRow) -> bytes | None:
-        """Take a node out of the way; its path there, None when it changed."""
-        aside = ASIDE + b"/" + row.node.hex().encode()
-        return aside if self.move(path, aside, row) is not None else None
+    def set_aside(self, path: bytes, row: IndexRow) -> Stat | None:
+        """Take a node out of the way; None when it changed."""
+        aside = _aside(row.node)
+        if self.move(path, aside, row) is None:
+            return None
+        moved = self._disk.lstat(aside)
+        if moved is None or not (_is_same(row, moved) or _is_directory(row, moved)):
+            self._restore(aside, path)  # nobody looks for changes where it would be
+            return None
+        return moved
 
     def make_directory(self, path: bytes) -> Stat | None:
         """Make a directory; None when something else has the name, or it lies nowhere now."""
@@ -160,6 +170,16 @@ class Placer:
             candidate = name + b" %d" % n
         return candidate
 
+    def _as_put(self, path: bytes, coming: Stat | None) -> Stat | None:
+        """The stat of what has just come there; `coming` when it was changed in that instant.
+
+        The index then knows what came, and the next scan finds the change.
+        """
+        stat = self._disk.lstat(path)
+        if stat is None or coming is None:
+            return coming
+        return stat if stat._replace(ctime_ns=coming.ctime_ns) == coming else coming
+
     def _fitting(self, path: bytes, row: IndexRow) -> Stat | None:
         """The stat of a path, None when it is not what the row saw."""
         stat = self._disk.lstat(path)
@@ -172,15 +192,14 @@ class Placer:
 
     def _replace_slowly(self, staged: bytes, path: bytes, row: IndexRow) -> Stat | None:
         """Without an exchange: the old one goes aside, where `recover` finds it after a kill."""
-        aside = self.set_aside(path, row)
-        if aside is None:
+        if self.set_aside(path, row) is None:
             return None
-        moved = self._disk.lstat(aside)
-        if moved is None or not _is_same(row, moved) or self.put_new(staged, path) is None:
-            self._disk.rename(aside, path)
+        stat = self.put_new(staged, path)
+        if stat is None:
+            self._restore(_aside(row.node), path)
             return None
-        self._discard(aside, path)
-        return self._disk.lstat(path)
+        self._discard(_aside(row.node), path)
+        return stat
 
     def _remove_directory(self, path: bytes) -> bool:
         try:
@@ -198,17 +217,29 @@ class Placer:
 
     def _grave(self, path: bytes) -> bytes:
         """A free path in today's trash that tells where the thing came from."""
-        place = TRASH + b"/" + self._day().encode()
-        above, _, name = path.rpartition(b"/")
-        for part in (b"", *(above.split(b"/") if above else ())):
-            place = place + b"/" + part if part else place
-            if self._disk.lstat(place) is None:
+        *above, name = path.split(b"/")
+        place = TRASH
+        for part in (self._day().encode(), *above):
+            # Where a file lies whose name a directory had later, the directory takes another.
+            place, stat = self._first(place, part, lambda stat: stat.kind is not Kind.DIRECTORY)
+            if stat is None:
                 self._disk.mkdir(place)
+        return self._first(place, name, lambda _: True)[0]
+
+    def _first(
+        self, place: bytes, name: bytes, is_taken: Callable[[Stat], bool]
+    ) -> tuple[bytes, Stat | None]:
+        """The first of `name`, `2 name`, … that is free or not taken, and what stands there."""
         candidate, n = place + b"/" + name, 1
-        while self._disk.lstat(candidate) is not None:
+        while (stat := self._disk.lstat(candidate)) is not None and is_taken(stat):
             n += 1
             candidate = place + b"/%d %s" % (n, name[:240])
-        return candidate
+        return candidate, stat
+
+
+def _aside(node: NodeId) -> bytes:
+    """Where a node waits for the name that it is to have."""
+    return ASIDE + b"/" + node.hex().encode()
 
 
 def _is_directory(row: IndexRow, stat: Stat) -> bool:

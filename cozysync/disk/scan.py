@@ -150,18 +150,18 @@ class _Scan:
     # --- looking ---------------------------------------------------------------------------
 
     def _enqueue_known(self, path: bytes) -> None:
-        """Queue the directory, or the nearest one above it that the index knows."""
-        node = self._index.find(path)
-        while node is None or not self._is_directory(path):
-            path = path.rpartition(b"/")[0]
-            node = self._index.find(path)
-            if not path:
-                break
-        self._queue.append((path, node if node is not None else self._index.root))
+        """Queue the directory, or the nearest one above it that is still the one in the index.
 
-    def _is_directory(self, path: bytes) -> bool:
-        stat = self._disk.lstat(path)
-        return stat is not None and stat.kind is Kind.DIRECTORY
+        What has taken the place of another directory, or of a file, is new where it is listed.
+        """
+        known, node = b"", self._index.root
+        for name in path.split(b"/") if path else ():
+            inner = _join(known, name)
+            row, stat = self._index.at(node, name), self._disk.lstat(inner)
+            if row is None or stat is None or row.kind is not Kind.DIRECTORY or not row.fits(stat):
+                break
+            known, node = inner, row.node
+        self._queue.append((known, node))
 
     def _drain(self) -> None:
         while self._queue:

@@ -272,7 +272,7 @@ class FolderSync:
         try:
             waiting = await self._placing.take(steps)
         except OSError:
-            self._touched |= touched  # nothing is forgotten: the next round plans it again
+            self._planned_all = False  # nothing is forgotten: the next round plans all of it again
             raise
         self._receiving = Amount()
         self._touched |= waiting

@@ -87,7 +87,14 @@ class Intake:
         return [*(self._scan_trouble | self._unread).values(), *self._restless.troubles()]
 
     async def take(self) -> None:
-        """Look where something may have changed, and author what has."""
+        """Look where something may have changed, and author what has; raises `OSError`."""
+        try:
+            await self._take()
+        except OSError:
+            self.mark(None)  # what this look was for has perhaps not been seen
+            raise
+
+    async def _take(self) -> None:
         # What is held is looked for again as a whole: a partial scan would see a part or nothing.
         everything = self.looks_at_all
         self._dirty |= {_above(path) for path in self._restless.due(trio.current_time())}

@@ -177,12 +177,10 @@ class Placing:
         row, path = self._index.row(node), self._index.path(node)
         if row is None or path is None:
             return False
-        place = self.placer.set_aside(path, row)
-        if place is None:
+        stat = self.placer.set_aside(path, row)
+        if stat is None:
             self.unseen.add(_above(path))
             return False
-        stat = self._disk.lstat(place)
-        assert stat is not None
         self._index.put([_aside(row).with_stat(stat, racy=row.racy)])
         return True
 
@@ -233,7 +231,9 @@ class Placing:
             return False
         self._disk.set_executable(path, wanted.executable)
         after = self._disk.lstat(path)
-        if after is not None:
+        told = stat._replace(executable=wanted.executable)
+        # What somebody wrote in that instant is for the next scan to find.
+        if after is not None and after._replace(ctime_ns=told.ctime_ns) == told:
             self._index.put([row.with_stat(after, racy=row.racy)])
         return True
 

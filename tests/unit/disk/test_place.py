@@ -160,10 +160,10 @@ def test_a_file_that_goes_between_the_look_and_the_step_is_left_too(folder, plac
 
 def test_what_a_kill_left_aside_can_be_fetched_from_there(folder, placer):
     node, seen = folder.node(b"a"), row(folder, b"a")
-    aside = placer.set_aside(b"a", seen)
+    placer.set_aside(b"a", seen)
     folder.index.put([seen._replace(parent=ASIDE_NODE, name=node.hex().encode())])
     placer.recover(folder.index)
-    assert placer.move(aside, b"a", folder.index.row(node)) is not None
+    assert placer.move(folder.index.path(node), b"a", folder.index.row(node)) is not None
 
 
 def test_what_was_edited_while_it_stood_aside_is_given_back_to_the_person(folder, placer):

@@ -235,3 +235,15 @@ def test_ignored_names_stay_out(folder):
     (folder.path / ".cozyignore").write_text("*.tmp\n")
     (folder.path / "x.tmp").write_text("x")
     assert [each.path for each in folder.scan().appeared] == [b".cozyignore"]
+
+
+def test_a_hint_below_what_was_a_file_is_no_hint_about_the_file(folder):
+    """Once a directory `a` had taken the place of a file, its content was put into the file."""
+    (folder.path / "a").unlink()
+    (folder.path / "a").mkdir()
+    (folder.path / "a" / "inner").write_text("inner")
+    file = folder.index.find(b"a")
+    findings = folder.scan(b"a")
+    assert [gone.root.node for gone in findings.vanished] == [file]
+    directory, inner = sorted(findings.appeared, key=lambda each: each.path)
+    assert inner.parent is directory

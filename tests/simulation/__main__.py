@@ -1,0 +1,62 @@
+"""Play many seeds and say how it went: `python -m tests.simulation [--start N] [--seeds N]`.
+
+`--tell` prints everything that happens in a seed. Ends with 1 when something was wrong.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.simulation import repeatable
+
+
+def main():
+    """The command."""
+    arguments = _arguments()
+    repeatable.same_order_of_sets()
+    from tests.simulation.play import play
+
+    counts, hours, events, bad = Counter(), 0.0, 0, []
+    begun = time.monotonic()
+    for seed in range(arguments.start, arguments.start + arguments.seeds):
+        if arguments.seconds and time.monotonic() - begun > arguments.seconds:
+            arguments.seeds = seed - arguments.start
+            break
+        played = play(seed, sys.stdout if arguments.tell else None)
+        counts += played.counts
+        hours += played.hours
+        events += played.events
+        if arguments.digests:
+            print(f"{seed} {played.digest}")
+        if played.wrong:
+            bad.append(seed)
+            print(f"seed {seed} ({repeatable.versions()}; {played.faults}):", flush=True)
+            for each in played.wrong[:10]:
+                print(f"    {each}", flush=True)
+    _figures(arguments, counts, hours, events, bad, time.monotonic() - begun)
+    return 1 if bad else 0
+
+
+def _figures(arguments, counts, hours, events, bad, seconds):
+    last = arguments.start + arguments.seeds - 1
+    print(f"seeds {arguments.start} to {last}: {arguments.seeds - len(bad)} sound, {len(bad)} not")
+    if bad:
+        print("not sound:", *bad)
+    for kind, count in sorted(counts.items()):
+        print(f"{count:10,} × {kind}")
+    print(f"{events:,} steps, {hours:,.0f} simulated hours in {seconds:,.0f} s")
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--start", type=int, default=1, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=100, help="how many")
+    parser.add_argument("--seconds", type=float, default=0, help="begin no seed after so many")
+    parser.add_argument("--tell", action="store_true", help="print everything that happens")
+    parser.add_argument("--digests", action="store_true", help="print the hash of every run")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

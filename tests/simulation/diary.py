@@ -1,0 +1,81 @@
+"""What people wrote, saw and threw away: the truth that the checks compare with.
+
+Every write brings a word that is in no other. A word is *dismissed* when somebody overwrites or
+deletes a file that bears it: they had it before them. All others must be shown in the end.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from cozysync_conflict import Kind
+from tests.suites.memory_disk import contents
+
+_WORD = re.compile(rb"\{([a-z]+-\d+)\}")
+BEGIN, END = b"<begin>\n", b"<end>\n"
+
+
+@dataclass(slots=True)
+class Word:
+    by: str
+    dismissed: bool = False
+    lost_by_power: bool = False
+
+
+class Diary:
+    """The words of one run."""
+
+    def __init__(self):
+        self.words = {}
+        self.left = set()  # contents as people, or a power cut on their own files, left them
+        self._numbers = Counter()
+
+    def word(self, who):
+        self._numbers[who] += 1
+        name = f"{who}-{self._numbers[who]}".encode()
+        self.words[name] = Word(who)
+        return b"{" + name + b"}"
+
+    def said(self):
+        """The word that was written last, for the trace."""
+        return next(reversed(self.words), b"")
+
+    def wrote(self, old, new):
+        """Somebody who saw `old` (b"" for nothing) put `new` in its place."""
+        self.left.add(new)
+        kept = words(new)
+        for word in words(old):
+            if word not in kept:
+                self.words[word].dismissed = True
+
+    def power_lost(self, before, after):
+        """Words that people had written and no disk had kept are nobody's fault."""
+        for word in before - after:
+            self.words[word].lost_by_power = True
+
+    def is_whole(self, path, data):
+        """Whether a file holds what somebody wrote, or a merge of it, and not a piece."""
+        if data in self.left:
+            return True
+        if path.endswith(b".bin"):
+            return not data or sealed(data[:-64]) == data
+        return data.startswith(BEGIN) and data.endswith(END) and b"\0" not in data
+
+
+def words(data):
+    return set(_WORD.findall(data))
+
+
+def sealed(data):
+    """With the hash of itself at its end."""
+    return data + hashlib.sha256(data).hexdigest().encode()
+
+
+def words_in(root, *, private):
+    """All words on a disk."""
+    found = set()
+    for node in contents(root, private=private).values():
+        if node.kind is not Kind.DIRECTORY:
+            found |= words(node.data)
+    return found

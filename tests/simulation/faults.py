@@ -1,0 +1,130 @@
+"""What goes wrong in one run, and how often: drawn from the seed before it begins."""
+
+import errno
+import os
+from dataclasses import dataclass, fields
+from functools import partial
+
+import trio
+
+FULL = frozenset({"create", "write", "mkdir", "symlink", "rename", "exchange"})
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often things go wrong; all zero is a peaceful run.
+
+    Shares are of network requests (`line`) and of disk calls (`full`, `broken`, `between`, the
+    last being people who work in the middle of one). `kills`, `power`, `server` and `jumps` count
+    what happens to each machine; `loosely` lets the file system forget more than ext4 would.
+    """
+
+    line: float = 0.0
+    cuts: int = 0
+    full: float = 0.0
+    broken: float = 0.0
+    between: float = 0.0
+    kills: int = 0
+    power: int = 0
+    loosely: bool = False
+    server: int = 0
+    jumps: int = 0
+
+    @classmethod
+    def drawn(cls, chance):
+        pick = chance.choice
+        return cls(
+            line=pick((0, 0, 0.03, 0.15, 0.4)),
+            cuts=pick((0, 0, 2)),
+            full=pick((0, 0, 0, 0.003, 0.03)),
+            broken=pick((0, 0, 0, 0.002, 0.02)),
+            between=pick((0, 0.003, 0.02)),
+            kills=pick((0, 0, 1, 3)),
+            power=pick((0, 0, 1, 3)),
+            loosely=pick((False, False, True)),
+            server=pick((0, 0, 2)),
+            jumps=pick((0, 0, 2)),
+        )
+
+    def __str__(self):
+        said = [f"{f.name}={v}" for f in fields(self) if (v := getattr(self, f.name))]
+        return " ".join(said) or "peace"
+
+
+class Mischief:
+    """Brings those faults about, until `stop`."""
+
+    def __init__(self, faults, devices, people, server, chance, trace):
+        self._faults, self._devices, self._people = faults, devices, people
+        self._server, self._chance, self._trace = server, chance, trace
+        self._on = True
+        self._inside = False
+
+    def begin(self, nursery, spell):
+        """Go about it, within so many seconds."""
+        for device, person in zip(self._devices, self._people, strict=True):
+            device.line.faults = self._faults.line
+            device.loosely = self._faults.loosely
+            device.between = partial(self._between, device, person)
+            for power, times in ((False, self._faults.kills), (True, self._faults.power)):
+                for _ in range(self._chance.randint(0, times)):
+                    nursery.start_soon(self._end, device, power, self._chance.uniform(0, spell))
+            for _ in range(self._faults.cuts):
+                nursery.start_soon(self._cut, device, self._chance.uniform(0, spell))
+            for _ in range(self._faults.jumps):
+                nursery.start_soon(self._jump, device, self._chance.uniform(0, spell))
+        for _ in range(self._faults.server):
+            nursery.start_soon(self._kill_server, self._chance.uniform(0, spell))
+
+    def stop(self):
+        self._on = False
+        for device in self._devices:
+            device.line.faults = 0.0
+            device.line.cut_until = 0.0
+            device.life.left = None
+
+    def _between(self, device, person, deed, paths):
+        if not self._on or self._inside:
+            return
+        if self._chance.random() < self._faults.between:
+            self._inside = True
+            self._trace.count("person in between")
+            person.work()
+            self._inside = False
+        if deed in FULL and self._chance.random() < self._faults.full:
+            self._fail(device, deed, errno.ENOSPC, "disk full")
+        if self._chance.random() < self._faults.broken:
+            self._fail(device, deed, errno.EIO, "disk error")
+
+    def _fail(self, device, deed, code, kind):
+        self._trace(device.name, kind)
+        self._trace.count(kind)
+        raise OSError(code, os.strerror(code))
+
+    async def _end(self, device, power, after):
+        await trio.sleep(after)
+        if self._on and device.is_running:
+            device.life.power = power
+            device.life.left = self._chance.choice((3, 30, 300))
+            device.life.left = self._chance.randint(1, device.life.left)
+
+    async def _cut(self, device, after):
+        await trio.sleep(after)
+        if self._on:
+            device.line.cut(self._chance.choice((1, 30, 600)))
+
+    async def _jump(self, device, after):
+        await trio.sleep(after)
+        if self._on:
+            self._trace.count("clock set")
+            hours = self._chance.choice((-30, -1, -0.001, 0.001, 1, 30))
+            device.clock.ahead_ns += int(hours * 3600 * 1e9)
+            self._trace(device.name, "clock", hours)
+
+    async def _kill_server(self, after):
+        await trio.sleep(after)
+        if self._on and self._server.is_up:
+            self._trace.count("server killed")
+            self._server.crash()
+            await trio.sleep(self._chance.choice((0.1, 5, 100)))
+            await self._server.start()

@@ -1,0 +1,224 @@
+"""One run from one seed: a vault is furnished, perturbed, left in peace, and looked at."""
+
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from tests.simulation import checks, repeatable
+from tests.simulation.chance import Chance, Restless, Trace
+from tests.simulation.device import Clock, Device
+from tests.simulation.diary import Diary, words, words_in
+from tests.simulation.faults import Faults, Mischief
+from tests.simulation.people import Person
+from tests.simulation.server import Machine
+from tests.simulation.template import BASE_S, NAMES, memory_directory, template
+from tests.suites.memory_disk import contents
+
+PATIENCE_S = 6 * 3600.0
+ROUNDS = 40
+
+
+@dataclass
+class Played:
+    """How it went: what was wrong (nothing, one hopes), and figures."""
+
+    seed: int
+    faults: Faults
+    wrong: list[str] = field(default_factory=list)
+    digest: str = ""
+    counts: Counter = field(default_factory=Counter)
+    events: int = 0
+    hours: float = 0.0
+
+
+def play(seed, told=None):
+    """Play a seed to its end; `told` is a file that hears of everything."""
+    chance = Chance(seed)
+    played = Played(seed, Faults.drawn(chance))
+    master, vault = template()
+    root = Path(tempfile.mkdtemp(prefix="cozysync-play-", dir=memory_directory()))
+    try:
+        repeatable.run(seed, lambda: _World(root, master, vault, chance, played, told).run())
+    finally:
+        shutil.rmtree(root)
+    return played
+
+
+class _World:
+    def __init__(self, root, master, vault, chance, played, told):
+        self._root, self._master, self._vault = root, master, vault
+        self._chance, self._played = chance, played
+        self._trace = Trace(trio.current_time, told)
+        self._diary = Diary()
+
+    async def run(self):
+        begun = trio.current_time()
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._furnish(nursery)
+                await self._perturb()
+                await self._rest()
+                await self._coda()
+                nursery.cancel_scope.cancel()
+        except* _Wrong:
+            pass
+        except* Restless:
+            self._played.wrong.append("it never comes to rest")
+        played, trace = self._played, self._trace
+        played.digest, played.counts, played.events = trace.digest(), trace.counts, trace.events
+        played.hours = (trio.current_time() - begun) / 3600
+
+    # --- the acts
+
+    async def _furnish(self, nursery):
+        self._nursery = nursery
+        server_clock = Clock(BASE_S + 60, 0)
+        shutil.copytree(self._master / "server0", self._root / "server0")
+        self.server = Machine(
+            self._root, self._vault, server_clock.now_s, self._chance.part("server"), self._trace,
+            nursery,
+        )  # fmt: skip
+        await self.server.start()
+        count = self._chance.choice((2, 2, 3))
+        self.devices = []
+        for name in NAMES[:count]:
+            clock = Clock(
+                BASE_S + 60 + self._chance.uniform(-5, 5), self._chance.uniform(-1e-4, 1e-4)
+            )
+            device = Device(
+                name, self._root, self._master / f"{name}0", self.server, clock,
+                self._chance.part(name), self._trace, nursery,
+            )  # fmt: skip
+            device.crashed = self._crashed
+            self.devices.append(device)
+            await device.start()
+        self.people = [
+            Person(d, self._diary, self._chance.part(f"person {d.name}"), self._trace)
+            for d in self.devices
+        ]
+        for _ in range(self._chance.randint(5, 40)):
+            self.people[0].work()
+        await self._settle()
+        self._check("after furnishing")
+
+    async def _perturb(self):
+        pause = self._chance.choice((0.02, 0.5, 10, 200))
+        deeds = self._chance.randint(5, 30)
+        self._trace("world", "mischief", self._played.faults)
+        mischief = Mischief(
+            self._played.faults, self.devices, self.people, self.server,
+            self._chance.part("mischief"), self._trace,
+        )  # fmt: skip
+        async with trio.open_nursery() as nursery:
+            mischief.begin(nursery, pause * deeds + 20)
+            for person in self.people:
+                nursery.start_soon(self._live, person, pause, deeds)
+        await trio.sleep(self._chance.choice((0, 1, 100)))
+        mischief.stop()
+        self._trace("world", "peace")
+        await self._settle()
+        self._check("after mischief")
+
+    async def _live(self, person, pause, deeds):
+        chance = self._chance.part(f"days {person._device.name}")
+        for _ in range(deeds):
+            await trio.sleep(chance.expovariate(1 / pause))
+            for _ in range(chance.choice((1, 1, 1, 4))):
+                person.work()
+                self._trace.count("deed")
+
+    async def _rest(self):
+        """Nobody does anything: then nothing may be said."""
+        position = self.server.position()
+        await trio.sleep(3600)
+        self._is_still(position, "an hour of rest")
+        for device in self.devices:
+            device.crash(power=False)
+        await self._settle()
+        self._is_still(position, "starting again")
+        self._check("after rest")
+
+    async def _coda(self):
+        """Deletes in peace: what is gone stays gone, whoever starts again."""
+        person = self._chance.choice(self.people)
+        before = words_in(self.devices[0].files.root, private=False)
+        for _ in range(3):
+            person._mass_delete()
+        await self._settle()
+        after = words_in(person._device.files.root, private=False)
+        gone = before - after
+        for device in self.devices:
+            device.crash(power=False)
+        await self._settle()
+        self._wrong("in the coda", checks.nothing_back(self.devices, gone))
+        self._check("in the coda")
+        self.server.crash()
+        await self.server.start()
+        self._wrong("in the end", checks.server_keeps(self.server))
+
+    # --- machines
+
+    def _crashed(self, device, power):
+        if power:
+            files = device.files
+            before = set()
+            for node, content in files.dirty.items():
+                if content and node.writer == device.name:
+                    saved = files.saved(node)
+                    before |= words(node.data) | words(saved.data if saved else b"")
+            files.crash(device._chance, loosely=device.loosely)
+            for node in _torn_by_people(device):
+                self._diary.left.add(node.data)
+            self._diary.power_lost(before, words_in(files.root, private=True))
+            self._wrong("after a power cut", checks.whole_files(device, self._diary))
+        self._nursery.start_soon(self._start_again, device, power)
+
+    async def _start_again(self, device, power):
+        await trio.sleep(device._chance.choice((0.01, 1, 60)))
+        device.is_on = True
+        await device.start()
+
+    async def _settle(self):
+        """Let everybody have everything."""
+        reasons = "time is over"
+        with trio.move_on_after(PATIENCE_S):
+            for _ in range(ROUNDS):
+                while not all(each.is_running for each in self.devices):  # noqa: ASYNC110
+                    await trio.sleep(1)
+                before = self.server.position()
+                outcomes = [await device.engine.settle() for device in self.devices]
+                if all(each.in_sync for each in outcomes) and self.server.position() == before:
+                    return
+                reasons = "; ".join(r for each in outcomes for r in each.reasons) or "it goes on"
+                await trio.sleep(7)
+        self._wrong("settling", [f"it never settles: {reasons}"])
+
+    def _is_still(self, position, when):
+        now = self.server.position()
+        if now != position:
+            self._wrong(when, [f"{now - position} entries were written though nobody did anything"])
+
+    def _check(self, when):
+        self._wrong(when, checks.converged(self.devices))
+        self._wrong(when, checks.nothing_lost(self.devices, self._diary))
+        for device in self.devices:
+            self._wrong(when, checks.whole_files(device, self._diary))
+        self._wrong(when, checks.server_keeps(self.server))
+
+    def _wrong(self, when, found):
+        wrong = [f"{when}: {each}" for each in found]
+        if wrong:
+            self._played.wrong += wrong
+            raise _Wrong
+
+
+class _Wrong(Exception):
+    pass
+
+
+def _torn_by_people(device):
+    return [n for n in contents(device.files.root).values() if n.writer == device.name]
