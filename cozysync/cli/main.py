@@ -14,6 +14,7 @@ from cozysync.cli import (
     daemon,
     explain,
     folder,
+    give,
     past,
     phrase,
     recover,
@@ -39,6 +40,7 @@ app.command()(vault.pair)
 app.command()(vault.join)
 app.command()(recover.recover)
 app.add_typer(phrase.app, name="phrase")
+app.command()(give.give)
 app.add_typer(folder.app, name="folder")
 app.command()(daemon.start)
 app.command()(daemon.stop)

@@ -82,6 +82,10 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
         ended = await slot.require().alarms.end()
         return Json({"ended": str(ended.kind) if ended is not None else None})
 
+    async def give(request: Request) -> Response:
+        await slot.require().give(text(await fields_of(request), "invitation"))
+        return done()
+
     async def stop_daemon(_: Request) -> Response:
         stop()
         return Json({"stopping": True}, status_code=HTTPStatus.ACCEPTED)
@@ -91,6 +95,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             route("GET", "/v1/status", status),
             route("POST", "/v1/settle", settle),
             route("POST", "/v1/alarm/try-again", try_again),
+            route("POST", "/v1/give", give),
             route("POST", "/v1/folders/add", add_folder),
             route("POST", "/v1/folders/remove", remove_folder),
             route("POST", "/v1/folders/pause", pause_folder),

@@ -84,6 +84,9 @@ class EngineLike(Protocol):
     def alarms(self) -> Alarms:
         """The alarm that stands, and ending it."""
 
+    async def give(self, invitation: str) -> None:
+        """Give everything to a server that has lost it all."""
+
     async def set_policy(self, path: Path, policy: Policy) -> None:
         """Say how a folder's conflicts are kept."""
 

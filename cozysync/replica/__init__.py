@@ -11,6 +11,7 @@ from cozysync.replica.database import (
     Schema,
     told,
 )
+from cozysync.replica.frames import FRAMES_SCHEMA, Frames
 from cozysync.replica.history import HISTORY_SCHEMA, Deed, Event, History
 from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox
 from cozysync.replica.retention import Retention, thin
@@ -28,6 +29,7 @@ from cozysync.replica.tree import TREE_SCHEMA, SqliteStore
 __all__ = [
     "CHUNKS_SCHEMA",
     "CURSOR_SCHEMA",
+    "FRAMES_SCHEMA",
     "HISTORY_SCHEMA",
     "KNOWN_CHUNKS",
     "OUTBOX_SCHEMA",
@@ -42,6 +44,7 @@ __all__ = [
     "FolderRow",
     "FolderState",
     "Folders",
+    "Frames",
     "History",
     "LogCursor",
     "NewerDatabase",

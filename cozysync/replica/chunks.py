@@ -113,6 +113,11 @@ class ChunkIndex:
         query = _IN_RETIRED.format("chunk.id, pack.id, offset, length")
         return [ChunkLocation(*row) for row in self._connection.execute(query)]
 
+    def packs(self) -> list[PackId]:
+        """All packs in which a chunk lies, but for retired ones."""
+        query = "SELECT id FROM pack WHERE NOT retired AND key IN (SELECT pack FROM chunk)"
+        return [PackId(row[0]) for row in self._connection.execute(query)]
+
     def _retired_keys(self) -> set[int]:
         return {row[0] for row in self._connection.execute("SELECT key FROM pack WHERE retired")}
 

@@ -73,6 +73,11 @@ class Outbox:
         )
         return cursor.rowcount
 
+    def reached(self) -> Position:
+        """The last position that the server gave to an entry of this device; 0 for none."""
+        row = self._connection.execute("SELECT MAX(position) FROM outbox").fetchone()
+        return Position(row[0] or 0)
+
     def last(self) -> tuple[Sequence, bytes] | None:
         """The newest entry of this device, sent or not: what its next one must follow."""
         row = self._connection.execute(

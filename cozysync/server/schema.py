@@ -124,7 +124,12 @@ def _note(
         )
 
 
-_MIGRATIONS = (_make, _note_contacts, _note_packs_and_readers)
+def _bind_invitations(connection: sqlite3.Connection, _now_s: float) -> None:
+    # Whoever gives a lost vault back may need an invitation for more than one request.
+    _run(connection, "ALTER TABLE invitation ADD COLUMN vault BLOB;")
+
+
+_MIGRATIONS = (_make, _note_contacts, _note_packs_and_readers, _bind_invitations)
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:

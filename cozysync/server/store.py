@@ -6,7 +6,6 @@ with the position it got the first time. Calls block; the caller runs them in a 
 time.
 """
 
-import hashlib
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from cozysync.server.failures import Refusal
 from cozysync.server.marks import Marks
+from cozysync.server.returns import Returns, bad_invitation, digest_of
 from cozysync.server.schema import open_database
 from cozysync.server.snapshots import Snapshots
 from cozysync_protocol import (
@@ -56,7 +56,8 @@ class SqliteStore:
         self._unnoted: set[tuple[VaultId, DeviceId]] = set()
         self._connection = open_database(path, now_s)
         self.marks = Marks(self._connection)
-        self.snapshots = Snapshots(self._connection, self._transaction, self._load, missing_packs)
+        self.snapshots = Snapshots(self._connection, self.transaction, self._load, missing_packs)
+        self.returns = Returns(self._connection, self, missing_packs, now_s)
 
     def close(self) -> None:
         """Close the file."""
@@ -65,7 +66,7 @@ class SqliteStore:
 
     def secret(self, name: str) -> bytes:
         """32 random bytes, made once and kept."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).fetchone()
             if row is not None:
                 return bytes(row[0])
@@ -77,8 +78,10 @@ class SqliteStore:
         """A new invitation: whoever holds it may make one vault, for some days."""
         code = secrets.token_urlsafe(15)
         expires = int(self._now_s()) + INVITATION_SECONDS
-        with self._transaction() as connection:
-            connection.execute("INSERT INTO invitation VALUES (?, ?)", (_digest(code), expires))
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO invitation (code, expires) VALUES (?, ?)", (digest_of(code), expires)
+            )
         return code
 
     def create_vault(self, invitation: str, entry: bytes) -> HeadHash:
@@ -88,7 +91,7 @@ class SqliteStore:
         """
         decoded = decode_entry(entry)
         vault = decoded.header.vault
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             if self._load(vault) is not None:
                 known = connection.execute(
                     "SELECT head, body FROM entry WHERE vault = ? AND position = 1", (vault,)
@@ -97,14 +100,12 @@ class SqliteStore:
                     return HeadHash(known[0])
                 raise Refusal(ErrorCode.VAULT_EXISTS, "this vault exists already")
             used = connection.execute(
-                "DELETE FROM invitation WHERE code = ? AND expires > ?",
-                (_digest(invitation), int(self._now_s())),
+                "DELETE FROM invitation WHERE code = ? AND expires > ? AND vault IS NULL",
+                (digest_of(invitation), int(self._now_s())),
             )
             if used.rowcount != 1:
-                raise Refusal(
-                    ErrorCode.BAD_INVITATION, "the invitation is wrong, was used, or has expired"
-                )
-            state = self._take(connection, LogState(vault), entry)
+                raise bad_invitation()
+            state = self.take(connection, LogState(vault), entry)
             self._save(connection, state)
         self._states[vault] = state
         return state.head
@@ -113,17 +114,25 @@ class SqliteStore:
         """What is verified of a vault's log, or None."""
         return self._load(vault)
 
-    def append(self, vault: VaultId, entries: Sequence[bytes]) -> list[tuple[Position, HeadHash]]:
-        """Add entries, all or none; returns the position and head of each."""
-        with self._transaction() as connection:
+    def append(
+        self, vault: VaultId, entries: Sequence[bytes], verified: int = 0
+    ) -> list[tuple[Position, HeadHash]]:
+        """Add entries, all or none; returns the position and head of each.
+
+        `verified` is how far the log went for whoever adds them: where it does not go that far
+        any more, it has to be given back first, or two histories would begin.
+        """
+        with self.transaction() as connection:
             state = self._load(vault)
             if state is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "no such vault")
+            if state.position < verified:
+                raise Refusal(ErrorCode.ROLLED_BACK, "the log ends before what you have verified")
             places: list[tuple[Position, HeadHash]] = []
             for entry in entries:
                 known = self._known(connection, state, entry)
                 if known is None:
-                    state = self._take(connection, state, entry)
+                    state = self.take(connection, state, entry)
                     known = (state.position, state.head)
                 places.append(known)
             self._save(connection, state)
@@ -174,14 +183,14 @@ class SqliteStore:
         """Write down what `heard` was told."""
         if not self._unnoted:
             return
-        with self._transaction():
+        with self.transaction():
             for each in self._unnoted:
                 self.marks.read(*each, self._readers[each])
         self._unnoted.clear()
 
     def note_contact(self, vault: VaultId, device: DeviceId) -> None:
         """Remember that this device speaks with the server just now."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO contact VALUES (?, ?, ?)",
                 (vault, device, int(self._now_s())),
@@ -190,7 +199,7 @@ class SqliteStore:
     def forget_packs(self, vault: VaultId, packs: Sequence[PackId]) -> None:
         """Note that these packs have been deleted."""
         if packs:
-            with self._transaction():
+            with self.transaction():
                 self.marks.forget(vault, packs)
 
     def vaults(self) -> list[VaultId]:
@@ -217,7 +226,8 @@ class SqliteStore:
             )
         return Position(row[0]), HeadHash(row[1])
 
-    def _take(self, connection: sqlite3.Connection, state: LogState, entry: bytes) -> LogState:
+    def take(self, connection: sqlite3.Connection, state: LogState, entry: bytes) -> LogState:
+        """The state after one more entry, which is stored; raises `Refusal` or `ProtocolError`."""
         decoded = decode_entry(entry)
         header = decoded.header
         if header.seen_position > state.position:
@@ -239,7 +249,8 @@ class SqliteStore:
     def _check_packs(self, vault: VaultId, entry: Entry) -> None:
         """Refuse an entry that names what is not here or is doomed, or dooms what is in use."""
         packs = entry.header.packs
-        gone = {*self._missing_packs(vault, packs), *self.marks.doomed(vault, packs)}
+        missing = self.returns.not_lost(vault, self._missing_packs(vault, packs))
+        gone = {*missing, *self.marks.doomed(vault, packs)}
         if gone:
             raise Refusal(ErrorCode.UNKNOWN_PACK, f"{len(gone)} packs of the entry are not here")
         doom = _doom(entry)
@@ -269,6 +280,11 @@ class SqliteStore:
             known = self._states[vault] = LogState.decode(row[0])
         return known
 
+    def keep(self, connection: sqlite3.Connection, state: LogState) -> None:
+        """Store a state; inside a transaction that may still be undone."""
+        self._save(connection, state)
+        self._states.pop(state.vault, None)
+
     def _save(self, connection: sqlite3.Connection, state: LogState) -> None:
         connection.execute(
             "INSERT INTO vault (id, position, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
@@ -277,7 +293,8 @@ class SqliteStore:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside becomes durable, or nothing; raises `Refusal` when the disk is full."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -306,10 +323,6 @@ def signing_key(state: LogState, device: DeviceId) -> bytes | None:
         return state.root_signing
     known = state.devices.get(device)
     return known.keys.signing if known is not None else None
-
-
-def _digest(code: str) -> bytes:
-    return hashlib.sha256(code.encode()).digest()
 
 
 def _doom(entry: Entry) -> tuple[PackId, ...]:

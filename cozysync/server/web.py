@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cozysync.server.failures import Refusal, refusal_of
-from cozysync_protocol import ErrorCode, PackId, Problem, ProtocolError
+from cozysync_protocol import ErrorCode, PackId, Problem, ProtocolError, VaultId
 
 PROBLEM = "application/problem+json"
 BINARY = "application/octet-stream"
@@ -76,6 +76,18 @@ def whole_number(text: str, most: int, what: str) -> int:
 def asked_number(request: Request, name: str, most: int) -> int:
     """The number in a query; 0 when it is not there."""
     return whole_number(request.query_params.get(name, "0"), most, name)
+
+
+def vault_of(request: Request) -> VaultId:
+    """The vault that the path names."""
+    name = request.path_params["vault"]
+    try:
+        vault = bytes.fromhex(name)
+    except ValueError:
+        vault = b""
+    if len(vault) != 16 or vault.hex() != name:
+        raise Refusal(ErrorCode.MALFORMED, "a vault's name has 32 hex digits")
+    return VaultId(vault)
 
 
 def pack_of(request: Request) -> PackId:

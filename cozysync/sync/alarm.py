@@ -109,6 +109,9 @@ _EVIDENCE = (
     "each case means. When it is mended: cozysync alarm --try-again."
 )
 _REMEDIES = {
+    AlarmKind.FORK: "Ask whoever runs the server whether it was restored from a backup. If so, let "
+    "this device take up the server's history: cozysync rejoin. If not, do not trust the server; "
+    "docs/ALARMS.md says more.",
     AlarmKind.LOCKED_OUT: "If this device was revoked, pair it again from another device. "
     "Otherwise: cozysync alarm --try-again.",
     AlarmKind.REFUSED: "Check that it is the right server, and its log; then: cozysync alarm "

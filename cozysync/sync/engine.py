@@ -31,7 +31,9 @@ from cozysync.sync.push import push
 from cozysync.sync.remote import Remote
 from cozysync.sync.repair import Repairs
 from cozysync.sync.replica import open_replica
+from cozysync.sync.roots import root_of
 from cozysync.sync.seams import Seams
+from cozysync.sync.setbacks import Setbacks
 from cozysync.sync.snapshot_maker import SnapshotMaker
 from cozysync.sync.snapshots import Starter
 from cozysync.sync.status import (
@@ -44,11 +46,12 @@ from cozysync.sync.status import (
     Status,
     clock_trouble,
     overall,
+    stranger_trouble,
 )
 from cozysync.sync.upload import Uploader
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
-from cozysync_conflict import ROOT, Create, Kind, NodeId, Policy, kind_of
-from cozysync_protocol import ProtocolError, RolledBack
+from cozysync_conflict import Policy
+from cozysync_protocol import ForkDetected, ProtocolError, RolledBack
 
 # Set once this replica has read the whole log: before, an entry of its own could be one that it
 # wrote already, under the same number, and has forgotten with its database.
@@ -106,6 +109,7 @@ class Engine:
         self._uploader = Uploader(self.ledger, self.link, self.remote, seams, config.uploads)
         self._merger = Merger(self.ledger, downloader, self._uploader)
         self.repairs = Repairs(self.ledger, downloader, self._uploader, seams)
+        self._setbacks = Setbacks(self.ledger, self.link, self.remote, self._puller)
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
         self.approvals = Approvals(lambda: [folder for folder, _ in self._folders.values()])
         self._rows = {row.path: row for row in self.replica.folders.list()}
@@ -146,7 +150,7 @@ class Engine:
             nursery.start_soon(end_on_alarm)
             try:
                 settled = await self._settle()
-            except RolledBack as error:
+            except (RolledBack, ForkDetected) as error:
                 await self.alarms.met(error)
             nursery.cancel_scope.cancel()
         alarm = self.alarms.standing
@@ -167,6 +171,8 @@ class Engine:
             reasons = [reason for folder in folders for reason in folder.reasons()]
             if reasons:
                 return Settled(False, tuple(reasons))
+            if await self.ledger.do(self.replica.outbox.count):
+                continue  # the server had lost something that was sent
             if not news and self._merger.is_idle and all(folder.is_idle for folder in folders):
                 return Settled(True)
         return Settled(False, ("changes keep coming in",))
@@ -191,7 +197,7 @@ class Engine:
             state=overall(
                 folders,
                 reachable=self.link.reachable,
-                alarm=alarm is not None,
+                alarm=alarm is not None or self.link.is_stranger,
                 busy=waiting > 0,
             ),
             device=names.get(me, self._config.device),
@@ -208,7 +214,16 @@ class Engine:
                 DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
                 for device, each in state.devices.items()
             ),
-            attention=tuple(filter(None, (_told(alarm), clock_trouble(self.link.clock_error_s)))),
+            attention=tuple(
+                filter(
+                    None,
+                    (
+                        _told(alarm),
+                        stranger_trouble(self.link.is_stranger),
+                        clock_trouble(self.link.clock_error_s),
+                    ),
+                )
+            ),
             outbox=waiting,
             memory=_memory(),
             version=cozysync.__version__,
@@ -229,6 +244,10 @@ class Engine:
         return await begin_offer(
             self.ledger, self.remote, self._puller, self._root_wrapping, self._seams.entropy
         )
+
+    async def give(self, invitation: str) -> None:
+        """Give everything to a server that has lost it all, with a code from its owner."""
+        await self._puller.give(invitation)
 
     async def set_policy(self, path: Path, policy: Policy) -> None:
         """Say for everybody how conflicts are kept in the vault's folder that is bound here.
@@ -293,7 +312,7 @@ class Engine:
     async def _sync(self, row: FolderRow) -> None:
         try:
             await self._hear_news()
-            node = await self.ledger.do(partial(self._node_of, row))
+            node = await self.ledger.do(partial(root_of, self.ledger, row))
             folder = FolderSync(
                 row, node, self.ledger, self.link, self.remote, self._seams, self._config
             )
@@ -315,7 +334,7 @@ class Engine:
         with trio.move_on_after(_NEWS_S if known else float("inf")):
             try:
                 await self._puller.reach_end()
-            except RolledBack as error:
+            except (RolledBack, ForkDetected) as error:
                 await self.alarms.met(error)
                 return
             await self.ledger.do(partial(self.replica.settings.set, _CAUGHT_UP, b"1"))
@@ -325,34 +344,17 @@ class Engine:
         if scope is not None:
             scope.cancel()
 
-    def _node_of(self, row: FolderRow) -> NodeId:
-        if row.node is not None:
-            return row.node
-        name = row.name.encode()
-        with self.replica.database.transaction():
-            there = [
-                node
-                for node in self.replica.tree.named(ROOT, name)
-                if kind_of(node) is Kind.DIRECTORY
-            ]
-            if there:
-                node = there[0]
-            else:
-                node = self.ledger.new_node(ROOT, name, Kind.DIRECTORY)
-                self.ledger.author([Create(node, ROOT, name)])
-            self.replica.folders.put(replace(row, node=node))
-        return node
-
     # --- alarms ----------------------------------------------------------------------------
 
     async def _talk(self) -> None:
         """Pull, push, merge and repair, as long as no alarm stands."""
         tasks = (
             self._puller.run,
-            partial(push, self.ledger, self.link, self.remote),
+            partial(push, self.ledger, self.link, self.remote, self._setbacks.mend),
             self._merger.run,
             self.repairs.run,
             self.snapshots.run,
+            self._setbacks.run,
         )
         while True:
             await self.alarms.until(standing=False)

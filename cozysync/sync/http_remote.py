@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 
-from cozysync.sync.remote import Refused, Unreachable
+from cozysync.sync.remote import End, Refused, Unreachable
 from cozysync_protocol import (
     MAX_ENTRY,
     MAX_MAILBOX_MESSAGE,
     MAX_MESSAGE,
+    NOWHERE,
     PROTOCOL_VERSION,
     Append,
     Appended,
@@ -21,6 +22,7 @@ from cozysync_protocol import (
     DeviceId,
     ErrorCode,
     FrameReader,
+    GivenBack,
     HeadHash,
     Info,
     LogFrame,
@@ -53,6 +55,7 @@ _MOST_CONTROLS = 8 * 1024 * 1024 + MAX_ENTRY
 _LONGEST_TAG = 20
 # One answer of the log is full at 8 MiB, with the entry that filled it (protocol/SPEC.md, 6).
 _MOST_LOG = 8 * 1024 * 1024 + MAX_ENTRY + 64 * 1024
+_HEAD = "cozysync-head"
 # A refusal's text is shown to people: what steers a terminal, or fills it, is cut away.
 _MOST_DETAIL = 300
 
@@ -111,13 +114,25 @@ class HttpRemote:
             read.integer(1, 1)
             return HeadHash(read.exactly(32))
 
-    async def append(self, entries: Sequence[bytes]) -> Appended:
-        data = await self._ask("POST", self._path("log"), Append(tuple(entries)).encode(), own=True)
+    async def append(self, entries: Sequence[bytes], verified: Position = NOWHERE) -> Appended:
+        path = self._path(f"log?verified={verified}")
+        data = await self._ask("POST", path, Append(tuple(entries)).encode(), own=True)
         with self._understanding():
             appended = Appended.decode(data)
         if len(appended.positions) != len(entries):
             raise Unreachable(self.url, "its answer does not fit the question")
         return appended
+
+    async def give_back(
+        self, goal: Position, frames: Sequence[LogFrame], invitation: str = ""
+    ) -> Position:
+        given = GivenBack(goal, tuple(frames), invitation).encode()
+        data = await self._ask("POST", self._path("log/given-back"), given, own=not invitation)
+        with self._understanding():
+            return Position(Reader(_decoded(data), "given back", fields=1).integer())
+
+    async def lose(self, packs: Sequence[PackId]) -> None:
+        await self._ask("POST", self._path("packs/lost"), PackList(tuple(packs)).encode(), own=True)
 
     async def log(self, after: Position, wait_s: int) -> AsyncGenerator[Sequence[LogFrame], None]:
         """See `Remote.log`; frames come in batches as they arrive."""
@@ -184,10 +199,10 @@ class HttpRemote:
         with self._understanding():
             return PackList.decode(data).packs
 
-    async def end(self) -> Position:
+    async def end(self) -> End:
         params = {"after": str(2**62), "wait": "0"}
         async with self._request("GET", self._path("log"), own=True, params=params) as response:
-            return _end_of(response)
+            return End(_end_of(response), _head_of(response))
 
     async def put_pack(self, pack: PackId, data: bytes) -> None:
         await self._ask("PUT", self._path(f"packs/{pack.hex()}"), data, own=True)
@@ -322,6 +337,16 @@ def _end_of(response: httpx.Response) -> Position:
     if not (end.isascii() and end.isdigit() and len(end) < 20):
         raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
     return Position(int(end))
+
+
+def _head_of(response: httpx.Response) -> HeadHash:
+    try:
+        head = bytes.fromhex(response.headers.get(_HEAD, ""))
+    except ValueError:
+        head = b""
+    if len(head) != 32:
+        raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
+    return HeadHash(head)
 
 
 def _said(error: Exception) -> str:

@@ -282,6 +282,7 @@ class Ledger:
                 else:
                     self.learn([decode_control(entry.body)])
             self.replica.cursor.save(state)
+            self.replica.frames.add(frames)
             self._count(frames)
             self._unsettled |= self._apply(bodies)
             if not more or len(self._unsettled) > UNSETTLED:
@@ -351,6 +352,12 @@ class Ledger:
         batches = [body.batch for body in bodies]
         self.replica.history.add(batches)
         return apply(self.replica.tree, batches)
+
+    def reopen(self, after: Position) -> None:
+        """Send again what the server had taken behind a position, and lost; work of `do`."""
+        with self.replica.database.transaction():
+            if self.replica.outbox.reopen(after):
+                self._authored = True
 
     def acknowledge(self, sent: Sequence[EntrySequence], positions: Sequence[Position]) -> None:
         """Note the positions that the server gave to entries of the outbox; work of `do`."""

@@ -12,6 +12,7 @@ import trio
 
 from cozysync.sync.remote import Refused, Unreachable
 from cozysync.sync.seams import Seams
+from cozysync_protocol import ErrorCode
 
 T = TypeVar("T")
 
@@ -30,6 +31,10 @@ class Link:
         self.last_contact: float | None = None
         self.trouble: str | None = None
         self.clock_error_s = 0.0
+        # The server answers, and does not know this device (any more).
+        self.is_stranger = False
+        # How often it was lost: who comes back may not be who went.
+        self.outages = 0
 
     async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of `call`, tried until the server gives one.
@@ -43,6 +48,7 @@ class Link:
             except Unreachable as error:
                 self.lost(error.message)
             except Refused as error:
+                self.is_stranger = error.code is ErrorCode.NO_SESSION
                 if not error.retryable:
                     self.contact()
                     raise
@@ -62,6 +68,7 @@ class Link:
         """The server answered just now."""
         self.last_contact = self._seams.now_ns() / 1e9
         self.trouble = None
+        self.is_stranger = False
         self.reachable = True
         self._reached.set()
 
@@ -69,6 +76,7 @@ class Link:
         """The server did not answer; `reason` is for a person."""
         if self.reachable or self._reached.is_set():
             self._reached = trio.Event()
+            self.outages += 1
         self.reachable = False
         self.trouble = reason
 

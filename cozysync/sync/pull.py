@@ -6,16 +6,27 @@ from functools import partial
 
 import trio
 
+from cozysync.sync.giver import CannotGive, Giver
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
+from cozysync.sync.signal import Signal
 from cozysync.sync.snapshots import Starter
-from cozysync_protocol import ErrorCode, LogFrame, Position, RolledBack
+from cozysync_protocol import (
+    NOWHERE,
+    ErrorCode,
+    ForkDetected,
+    LogFrame,
+    Position,
+    RolledBack,
+)
 
 # Below the time-outs of common proxies, and rare enough to cost nothing while idle.
 WAIT_S = 50
 # Long enough for what a server has just told of to arrive, usually.
 ASK_AGAIN_S = 10
+# A log that goes back so often without one good answer between is no accident.
+MOST_SETBACKS = 3
 
 
 class Puller:
@@ -29,6 +40,11 @@ class Puller:
         self._advanced = trio.Event()
         self.position = ledger.log_state().position
         self._received = self.position
+        self._giver = Giver(ledger, link, remote)
+        self._mending = trio.Lock()
+        self.gave_back = Signal()
+        self._outages = -1
+        self._setbacks = 0
 
     async def run(self) -> None:
         """Pull for ever.
@@ -47,9 +63,15 @@ class Puller:
                 if error.code is not ErrorCode.HORIZON:
                     raise
                 await self._start(needed=True)
-                continue
-            # The first answer is wanted at once, to learn whether the server is there at all.
-            wait = WAIT_S
+            except RolledBack as error:
+                self._setbacks += 1
+                if self._setbacks > MOST_SETBACKS:
+                    raise
+                await self._mended(Position(error.end))
+                wait = 0  # whether it is mended shows at once
+            else:
+                # The first answer is wanted at once, to learn whether the server is there at all.
+                self._setbacks, wait = 0, WAIT_S
 
     async def _start(self, *, needed: bool) -> None:
         if await self._starter.start(needed=needed):
@@ -72,14 +94,55 @@ class Puller:
                 return end
 
     async def end(self) -> Position:
-        """The log's last position; raises `RolledBack` when that is before what was read."""
-        read = self._received
+        """The log's last position; what it has lost of what was read is given back first.
+
+        Raises `RolledBack` when it goes back all the same, and `ForkDetected`.
+        """
+        return await self._mended(await self._ask())
+
+    async def give(self, invitation: str) -> None:
+        """Give all that is known to a server that knows nothing of it.
+
+        Raises `CannotGive` or `Refused`, and `ForkDetected`.
+        """
+        async with self._mending:
+            try:
+                await self._giver.give(NOWHERE, invitation)
+            except RolledBack as error:
+                raise CannotGive from error
+            self.gave_back.set()
+
+    async def _ask(self) -> Position:
+        """Where the log ends; raises `ForkDetected` when another one ends just there."""
         end = await self._link.attempt(self._remote.end)
-        if end < read:
-            raise RolledBack(end, read)
+        state = await self._ledger.do(self._ledger.log_state)
+        if end.position == state.position and end.head != state.head:
+            raise ForkDetected(f"another history up to position {end.position}")
+        return end.position
+
+    async def _mended(self, end: Position) -> Position:
+        """The end of the log once it holds all that this device has read of it, or sent."""
+        if end >= await self._ledger.do(self._known):
+            return end
+        async with self._mending:
+            # Asked again: it may have been mended while this waited for its turn.
+            end = await self._ask()
+            if end < await self._ledger.do(self._known):
+                await self._giver.give(end)
+                self.gave_back.set()
+                end = await self._ask()
+        if end < self._received:
+            raise RolledBack(end, self._received)
         return end
 
+    def _known(self) -> int:
+        return max(self._received, self._ledger.replica.outbox.reached())
+
     async def _read(self, wait: int) -> None:
+        outages = self._link.outages
+        if self._outages != outages:  # whoever comes back may have gone back
+            await self._mended(await self._ask())
+            self._outages = outages
         held: Sequence[LogFrame] = ()
         # Closed at once when an entry does not verify: an answer half read holds a connection.
         async with aclosing(self._remote.log(self._received, wait)) as answers:

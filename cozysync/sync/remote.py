@@ -5,10 +5,11 @@ safe to repeat: an entry, pack or message that arrived before is taken as the sa
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cozysync.vault.errors import CozyError, ExitCode
 from cozysync_protocol import (
+    NOWHERE,
     Appended,
     ErrorCode,
     HeadHash,
@@ -42,12 +43,15 @@ class Refused(CozyError):
 
     @property
     def retryable(self) -> bool:
-        """Whether waiting may mend it: a full disk, an overloaded or restarting server."""
+        """Whether waiting may mend it: a full disk, an overloaded or restarting server, or one
+        that has gone back to before it knew this device, until another gives back what is missing.
+        """
         return self.code in (
             ErrorCode.STORAGE_FULL,
             ErrorCode.UNAVAILABLE,
             ErrorCode.TOO_MANY,
             ErrorCode.INTERNAL,
+            ErrorCode.NO_SESSION,
         )
 
 
@@ -63,6 +67,13 @@ _REMEDIES = {
 }
 
 
+class End(NamedTuple):
+    """The log's last position, and the head there."""
+
+    position: Position
+    head: HeadHash
+
+
 class Remote(Protocol):
     """One vault on one server."""
 
@@ -71,8 +82,16 @@ class Remote(Protocol):
     async def create_vault(self, invitation: str, entry: bytes) -> HeadHash:
         """Make the vault with its first entry."""
 
-    async def append(self, entries: Sequence[bytes]) -> Appended:
-        """Add entries to the log, all or none."""
+    async def append(self, entries: Sequence[bytes], verified: Position = NOWHERE) -> Appended:
+        """Add entries to the log, all or none, unless it ends before what was verified of it."""
+
+    async def give_back(
+        self, goal: Position, frames: Sequence[LogFrame], invitation: str = ""
+    ) -> Position:
+        """Give back entries that the log has lost, on the way to `goal`; where it ends then."""
+
+    async def lose(self, packs: Sequence[PackId]) -> None:
+        """Let the server know that packs (at most `MAX_PACK_LIST`) are gone for good."""
 
     def log(self, after: Position, wait_s: int) -> AsyncGenerator[Sequence[LogFrame], None]:
         """The entries after a position, waiting up to so many seconds for the first.
@@ -83,8 +102,8 @@ class Remote(Protocol):
     async def controls(self) -> Sequence[LogFrame]:
         """All control entries of the log; they stay when the rest of it goes."""
 
-    async def end(self) -> Position:
-        """The log's last position."""
+    async def end(self) -> End:
+        """Where the log ends."""
 
     async def snapshot(self) -> tuple[int, SnapshotPointer | None]:
         """The newest snapshot's pointer and its version; `(0, None)` when there is none."""

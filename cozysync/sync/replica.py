@@ -7,6 +7,7 @@ from cozysync.disk import INDEX_COMPONENT, INDEX_MIGRATIONS, JOURNAL_MIGRATION
 from cozysync.replica import (
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
+    FRAMES_SCHEMA,
     HISTORY_SCHEMA,
     OUTBOX_SCHEMA,
     SETTINGS_SCHEMA,
@@ -14,6 +15,7 @@ from cozysync.replica import (
     ChunkIndex,
     Database,
     Folders,
+    Frames,
     History,
     LogCursor,
     Outbox,
@@ -27,6 +29,7 @@ PARTS = (
     OUTBOX_SCHEMA,
     CHUNKS_SCHEMA,
     CURSOR_SCHEMA,
+    FRAMES_SCHEMA,
     HISTORY_SCHEMA,
     SETTINGS_SCHEMA,
     Schema(INDEX_COMPONENT, (*INDEX_MIGRATIONS, JOURNAL_MIGRATION)),
@@ -45,6 +48,7 @@ class Replica:
     settings: Settings
     folders: Folders
     history: History
+    frames: Frames
 
     def close(self) -> None:
         """Close the file in good order."""
@@ -74,4 +78,5 @@ def _with_parts(database: Database) -> Replica:
         settings=Settings(database),
         folders=Folders(database),
         history=History(database.connection),
+        frames=Frames(database),
     )

@@ -119,6 +119,19 @@ def clock_trouble(error_s: float) -> Blocked | None:
     )
 
 
+def stranger_trouble(is_stranger: bool) -> Blocked | None:
+    """What to tell when the server answers and does not know this device."""
+    if not is_stranger:
+        return None
+    return Blocked(
+        "",
+        "The server does not know this device.",
+        "If it was restored from a backup, this passes when another device has given back what is "
+        "missing. If it has lost everything, let a device give it back: cozysync give --invite "
+        "CODE, with a code from cozysync server invite. Else see whether it is the right server.",
+    )
+
+
 def overall(
     folders: tuple[FolderStatus, ...], *, reachable: bool, alarm: bool, busy: bool
 ) -> State:

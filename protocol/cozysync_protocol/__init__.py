@@ -53,6 +53,7 @@ from cozysync_protocol.errors import (
     RolledBack,
     UnknownDevice,
 )
+from cozysync_protocol.giving import MAX_GIVEN_BACK, GivenBack
 from cozysync_protocol.ids import (
     GENESIS_HEAD,
     NO_ENTRY,
@@ -148,6 +149,7 @@ __all__ = [
     "MAX_ENTRY_BODY",
     "MAX_ENTRY_PACKS",
     "MAX_EPOCHS",
+    "MAX_GIVEN_BACK",
     "MAX_INTEGER",
     "MAX_INVITATION",
     "MAX_MAILBOX_MESSAGE",
@@ -191,6 +193,7 @@ __all__ = [
     "ErrorCode",
     "ForkDetected",
     "FrameReader",
+    "GivenBack",
     "HeadHash",
     "Info",
     "LogFrame",

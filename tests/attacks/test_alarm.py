@@ -92,8 +92,8 @@ async def test_a_refusal_is_no_evidence_and_ends_with_a_restart(scene_of_two):
     _stage, _ann, bob = scene_of_two
 
     def refuse(answer):
-        answer.status = 401
-        answer.body = b'{"code": "no-session", "detail": "who are you?"}'
+        answer.status = 403
+        answer.body = b'{"code": "device-revoked", "detail": "who are you?"}'
 
     await bob.stop()
     bob.wire.tamperers.append(refuse)

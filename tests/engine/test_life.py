@@ -137,8 +137,8 @@ async def test_an_entry_whose_receipt_was_lost_is_not_sent_again_past_the_horizo
         await office.settle()
         append = bob.remote.append
 
-        async def swallowed(entries):
-            await append(entries)
+        async def swallowed(entries, verified):
+            await append(entries, verified)
             bob.remote.unplug()
             bob.remote._check()
 

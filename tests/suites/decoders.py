@@ -75,6 +75,7 @@ from cozysync_protocol import (
     EntryHeader,
     ErrorCode,
     FrameReader,
+    GivenBack,
     HeadHash,
     Info,
     LogFrame,
@@ -442,6 +443,9 @@ DECODERS = [
     Decoder(PROTOCOL + "messages:Append.decode", Append.decode, [Append((ENTRY, b"x")).encode()]),
     Decoder(PROTOCOL + "messages:Appended.decode", Appended.decode, [
         Appended(((Position(1), HeadHash(b"h" * 32)),)).encode()]),
+    Decoder(PROTOCOL + "giving:GivenBack.decode", GivenBack.decode, [
+        GivenBack(Position(2), (LogFrame(Position(1), HeadHash(b"h" * 32), ENTRY),)).encode(),
+        GivenBack(Position(2), (LogFrame(Position(2), HeadHash(b"h" * 32), b"x"),), "c").encode()]),
     Decoder(PROTOCOL + "messages:PackList.decode", PackList.decode, [
         PackList((bytes(32), b"p" * 32)).encode()]),
     Decoder(PROTOCOL + "snapshot:SnapshotPointer.decode", SnapshotPointer.decode, [POINTER]),

@@ -185,9 +185,8 @@ async def fleet(
                 replica.outbox.acknowledge(created.entry.header.sequence, 1)
             replica.folders.put(FolderRow(root / f"{name}-work", "work"))
             replica.close()
-            members.append(
-                Member(name, home, server, now, frames_at_once, nursery, on_disk, settings)
-            )
+            member = Member(name, home, server, now, frames_at_once, nursery, on_disk, settings)
+            members.append(member)
         first, *others = members
         await first.start()
         await first.settle()

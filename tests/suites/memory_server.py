@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -9,8 +10,16 @@ import trio
 from cozysync.server.collection import Collection, Keeping
 from cozysync.server.failures import Refusal, refusal_of
 from cozysync.server.store import SqliteStore
-from cozysync.sync.remote import Refused, Unreachable
-from cozysync_protocol import Appended, ErrorCode, ProtocolError, RolledBack, SnapshotPointer
+from cozysync.sync.remote import End, Refused, Unreachable
+from cozysync_protocol import (
+    Appended,
+    ErrorCode,
+    LogState,
+    ProtocolError,
+    RolledBack,
+    SnapshotPointer,
+    decode_entry,
+)
 
 
 class MemoryPacks:
@@ -49,22 +58,51 @@ class MemoryServer:
         self._packs = MemoryPacks(now_s)
         self.packs = self._packs.data
         self.store = SqliteStore(Path(":memory:"), self._packs.missing, now_s)
-        self._collection = Collection(self.store, self._packs, keeping or Keeping())
+        self._keeping = keeping or Keeping()
+        self._collection = Collection(self.store, self._packs, self._keeping)
         self.mailboxes = {}
         self._grown = trio.Event()
 
     @property
     def state(self):
-        return self.store.state(self.vault)
+        return self.store.state(self.vault) or LogState(self.vault)
 
     @property
     def start(self):
         return self.store.snapshots.start(self.vault)
 
-    def append(self, *entries):
-        if self.state is None:
+    @property
+    def frames(self):
+        return self.store.read(self.vault, self.start, 1 << 30, 1 << 40)
+
+    @property
+    def lost(self):
+        rows = self.store._connection.execute("SELECT pack FROM lost_pack").fetchall()
+        return {row[0] for row in rows} - self.packs.keys()
+
+    def go_back(self, position):
+        """As if a backup from when the log ended there had been brought back."""
+        kept = self.frames[:position]
+        now_s, missing = self._now_s, self._packs.missing
+        self.store = SqliteStore(Path(":memory:"), missing, now_s)
+        self._collection = Collection(self.store, self._packs, self._keeping)
+        needed = {pack for frame in kept for pack in decode_entry(frame.entry).header.packs}
+        for pack in self.packs.keys() - needed:
+            self._packs.delete(self.vault, pack)
+        if kept:
+            self.append(*(frame.entry for frame in kept))
+
+    def give_back(self, frames, invitation):
+        invitation = self.store.invite() if invitation else None
+        end = self.store.returns.take_back(self.vault, frames, invitation)
+        self._grown.set()
+        self._grown = trio.Event()
+        return end
+
+    def append(self, *entries, verified=0):
+        if not self.state.position:
             self.store.create_vault(self.store.invite(), entries[0])
-        places = self.store.append(self.vault, entries)
+        places = self.store.append(self.vault, entries, verified)
         self._grown.set()
         self._grown = trio.Event()
         return places
@@ -81,6 +119,9 @@ class MemoryServer:
         self.store.snapshots.put(self.vault, expected, pointer)
         for pack in old:
             self._packs.touch(self.vault, pack)
+
+    def lose(self, packs):
+        self.store.returns.lose(self.vault, packs)
 
     async def grown(self, position):
         while self.state.position <= position:
@@ -107,6 +148,9 @@ class MemoryRemote:
         self._server = server
         self._device = device
         self._at_once = frames_at_once
+        self.deaf = self.mute = False
+        # Before a device is enrolled, this line is also that of who lets it in.
+        self._is_known = False
         self._plugged = trio.Event()
         self._unplugged = trio.Event()
         self._plugged.set()
@@ -127,10 +171,26 @@ class MemoryRemote:
     def _check(self):
         if not self._plugged.is_set():
             raise Unreachable(self.url, "the cable is out")
+        self._is_known = self._is_known or self._device in self._server.state.devices
+        if self._device not in self._server.state.devices and self._is_known:
+            raise Refused(ErrorCode.NO_SESSION, "the device is not known here")
 
-    async def append(self, entries):
+    async def append(self, entries, verified=0):
         await self._line()
-        return Appended(tuple(refused(lambda: self._server.append(*entries))))
+        if self.mute:
+            raise Unreachable(self.url, "what goes out does not arrive")
+        append = partial(self._server.append, *entries, verified=verified)
+        return Appended(tuple(refused(append)))
+
+    async def give_back(self, goal, frames, invitation=""):
+        await trio.lowlevel.checkpoint()
+        if not invitation:
+            self._check()
+        return refused(lambda: self._server.give_back(frames, invitation))
+
+    async def lose(self, packs):
+        await self._line()
+        self._server.lose(packs)
 
     async def log(self, after, wait_s):
         await self._line()
@@ -145,6 +205,9 @@ class MemoryRemote:
         end = self._server.state.position
         if after > end:
             raise RolledBack(end, after)
+        while self.deaf:
+            await trio.sleep(0.01)
+            self._check()
         frames = self._read(after)
         step = min(self._at_once, max(len(frames), 1))
         for at in range(0, len(frames), step):
@@ -165,7 +228,7 @@ class MemoryRemote:
 
     async def end(self):
         await self._line()
-        return self._server.state.position
+        return End(self._server.state.position, self._server.state.head)
 
     async def put_pack(self, pack, data):
         await self._line()

@@ -12,7 +12,11 @@ from cozysync.server import Server
 from cozysync_protocol import (
     Append,
     CreateVault,
+    GivenBack,
+    HeadHash,
+    LogFrame,
     PackList,
+    Position,
     SessionProof,
     SessionRequest,
     SnapshotPointer,
@@ -22,6 +26,7 @@ from tests.unit.protocol.logs import ANN, VAULT, Log
 
 LOG = Log()
 ENTRY = encode_entry(LOG.entry(ANN))
+FRAME = LogFrame(Position(2), HeadHash(b"h" * 32), ENTRY)
 PACK = b"a pack as far as the server can see" * 9
 PACK_ID = hashlib.sha256(PACK).hexdigest()
 POINTER = (
@@ -61,6 +66,10 @@ SERVER = [
     Request("GET", "/v1/vaults/{vault}/log", values=V, query={"after": "0", "wait": "0"}),
     Request("POST", "/v1/vaults/{vault}/log",
             (Append((ENTRY,)).encode(), Append((ENTRY, ENTRY)).encode()), V),
+    Request("POST", "/v1/vaults/{vault}/log/given-back",
+            (GivenBack(Position(2), (FRAME,)).encode(),
+             GivenBack(Position(9), (FRAME,), "code").encode()), V),
+    Request("POST", "/v1/vaults/{vault}/packs/lost", (PackList((bytes(32),)).encode(),), V),
     Request("POST", "/v1/vaults/{vault}/packs/missing", (PackList((bytes(32),)).encode(),), V),
     Request("PUT", "/v1/vaults/{vault}/packs/{pack}", (PACK,), V | {"pack": PACK_ID}),
     Request("GET", "/v1/vaults/{vault}/packs/{pack}", values=V | {"pack": PACK_ID},
@@ -98,6 +107,7 @@ CONTROL = [
     Request("GET", "/v1/conflicts/{id}/versions/{number}", values={"id": "ab", "number": "1"}),
     Request("POST", "/v1/conflicts/{id}", _json(choice="1", anyway=False, **SEEN), {"id": "ab"}),
     Request("POST", "/v1/alarm/try-again"),
+    Request("POST", "/v1/give", _json(invitation="code")),
     Request("GET", "/v1/held"),
     Request("POST", "/v1/held", _json(path="/nowhere", deny=True, **SEEN)),
     Request("POST", "/v1/stop"),

@@ -8,16 +8,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cozysync.server.access import Access
+from cozysync.server.failures import Refusal
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
-from cozysync.server.web import BINARY, asked_number, body_of, message, route
+from cozysync.server.web import BINARY, asked_number, body_of, message, route, vault_of
 from cozysync_protocol import (
     MAX_APPEND_BYTES,
+    MAX_GIVEN_BACK,
     MAX_MESSAGE,
     MAX_WAIT_SECONDS,
     Append,
     Appended,
+    ErrorCode,
+    GivenBack,
+    LogState,
     VaultId,
+    encode,
     encode_frame,
 )
 
@@ -25,6 +31,8 @@ from cozysync_protocol import (
 ENTRIES_PER_READ = 256
 BYTES_PER_READ = 8 * 1024 * 1024
 _FURTHEST = 2**62
+# A device that gives back sends its next request at once; one that has gone must not block others.
+GIVING_WITHIN_S = 30.0
 
 
 class LogApi:
@@ -42,11 +50,17 @@ class LogApi:
         self._moved_on = moved_on
         self._news: dict[VaultId, anyio.Event] = {}
         self._closing = anyio.Event()
+        # To which position a device is giving back, and until when its next request is waited for.
+        self._giving: dict[VaultId, tuple[int, float]] = {}
         self.appended = 0
 
     def routes(self) -> list[Route]:
         log = "/v1/vaults/{vault}/log"
-        return [route(log, self.read, "GET"), route(log, self.append, "POST")]
+        return [
+            route(log, self.read, "GET"),
+            route(log, self.append, "POST"),
+            route(log + "/given-back", self.take_back, "POST"),
+        ]
 
     def stop_waiting(self) -> None:
         """Let every waiting reader go, so that the server can stop."""
@@ -56,13 +70,43 @@ class LogApi:
 
     async def append(self, request: Request) -> Response:
         vault = await self._access.vault(request)
+        verified = asked_number(request, "verified", _FURTHEST)
         asked = Append.decode(await body_of(request, MAX_APPEND_BYTES + MAX_MESSAGE))
-        places = await self._turns.take(lambda: self._store.append(vault, asked.entries))
+        if vault in self._giving:
+            await self._wait_for_giver(vault)
+        places = await self._turns.take(lambda: self._store.append(vault, asked.entries, verified))
         self.appended += len(places)
+        self._tell(vault)
+        return message(Appended(tuple(places)).encode())
+
+    async def take_back(self, request: Request) -> Response:
+        asked = GivenBack.decode(await body_of(request, MAX_GIVEN_BACK))
+        invitation = asked.invitation or None
+        if invitation is None:
+            vault = await self._access.vault(request)
+        else:
+            vault = vault_of(request)
+        returns = self._store.returns
+        end = await self._turns.take(lambda: returns.take_back(vault, asked.frames, invitation))
+        if end < asked.goal:
+            self._giving[vault] = (asked.goal, anyio.current_time() + GIVING_WITHIN_S)
+        else:
+            self._giving.pop(vault, None)
+        self._tell(vault)
+        return message(encode([end]))
+
+    async def _wait_for_giver(self, vault: VaultId) -> None:
+        """Keep new entries from getting between those that a device is giving back."""
+        state = await self._turns.take(lambda: self._store.state(vault))
+        goal, until = self._giving.get(vault, (0, 0.0))
+        if state is not None and state.position < goal and anyio.current_time() < until:
+            raise Refusal(ErrorCode.UNAVAILABLE, "another device is giving back what was lost")
+        self._giving.pop(vault, None)
+
+    def _tell(self, vault: VaultId) -> None:
         news = self._news.pop(vault, None)
         if news is not None:
             news.set()
-        return message(Appended(tuple(places)).encode())
 
     async def read(self, request: Request) -> Response:
         vault, device = await self._access.device(request)
@@ -89,9 +133,9 @@ class LogApi:
 
     async def _answer(self, vault: VaultId, frames: list[bytes]) -> Response:
         state = await self._turns.take(lambda: self._store.state(vault))
-        end = str(state.position if state is not None else 0)
-        data = b"".join(frames)
-        return Response(data, media_type=BINARY, headers={"cozysync-end": end})
+        state = state or LogState(vault)
+        headers = {"cozysync-end": str(state.position), "cozysync-head": state.head.hex()}
+        return Response(b"".join(frames), media_type=BINARY, headers=headers)
 
     async def _frames(self, vault: VaultId, after: int, *, control: bool = False) -> list[bytes]:
         frames = await self._turns.take(

@@ -50,6 +50,7 @@ class PacksApi:
         packs = "/v1/vaults/{vault}/packs"
         return [
             route(packs + "/missing", self.missing, "POST"),
+            route(packs + "/lost", self.lose, "POST"),
             route(packs + "/{pack}", self.put, "PUT"),
             route(packs + "/{pack}", self.get, "GET"),
         ]
@@ -117,6 +118,12 @@ class PacksApi:
         doomed = await self._turns.take(lambda: self._store.marks.doomed(vault, asked.packs))
         missing = dict.fromkeys([*self._packs.missing(vault, asked.packs), *doomed])
         return message(PackList(tuple(missing)).encode())
+
+    async def lose(self, request: Request) -> Response:
+        vault = await self._access.vault(request)
+        asked = PackList.decode(await body_of(request, MAX_PACK_LIST * 34 + 8))
+        await self._turns.take(lambda: self._store.returns.lose(vault, asked.packs))
+        return Response(status_code=204)
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:

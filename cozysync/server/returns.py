@@ -1,0 +1,129 @@
+"""Taking back what this server has lost: entries at their places, and packs that stay lost.
+
+Entries that a device gives back verify by themselves, and their heads say what came before each;
+so nothing depends on who gives them. An invitation stands in for a session where the log does not
+know (any more) who gives.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from cozysync.server.failures import Refusal
+from cozysync_protocol import ErrorCode, LogFrame, LogState, PackId, Position, VaultId, decode_entry
+
+
+class TakingStore(Protocol):
+    """What this needs of the store."""
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Everything inside, or nothing."""
+
+    def state(self, vault: VaultId) -> LogState | None:
+        """What is verified of a vault's log, or None."""
+
+    def take(self, connection: sqlite3.Connection, state: LogState, entry: bytes) -> LogState:
+        """The state after one more entry, which is stored."""
+
+    def keep(self, connection: sqlite3.Connection, state: LogState) -> None:
+        """Store a state."""
+
+
+class Returns:
+    """Takes back, and notes what is gone for good.
+
+    An entry that names a pack which is neither here nor noted as lost is refused.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        store: TakingStore,
+        missing_packs: Callable[[VaultId, Sequence[PackId]], list[PackId]],
+        now_s: Callable[[], float],
+    ) -> None:
+        self._connection = connection
+        self._store = store
+        self._missing_packs = missing_packs
+        self._now_s = now_s
+
+    def take_back(
+        self, vault: VaultId, frames: Sequence[LogFrame], invitation: str | None = None
+    ) -> Position:
+        """Take entries that this server has lost, each at the position and head that it had.
+
+        All or none; what is here already changes nothing. Packs that they name and that are gone
+        are noted as lost. An invitation serves for this one vault until it expires. Returns the
+        log's end. Raises `ProtocolError` or `Refusal`: `FORK` where the log has gone on otherwise,
+        `CONFLICT` where something before is missing.
+        """
+        with self._store.transaction() as connection:
+            if invitation is not None:
+                self._claim(connection, invitation, vault)
+            state = self._store.state(vault) or LogState(vault)
+            for frame in frames:
+                if frame.position > state.position + 1:
+                    raise Refusal(
+                        ErrorCode.CONFLICT, f"the log ends at position {state.position} here"
+                    )
+                if frame.position <= state.position:
+                    self._compare(connection, vault, frame)
+                    continue
+                self._note(vault, decode_entry(frame.entry).header.packs)
+                state = self._store.take(connection, state, frame.entry)
+                if state.head != frame.head:
+                    raise _forked(frame)
+            self._store.keep(connection, state)
+        return state.position
+
+    def lose(self, vault: VaultId, packs: Sequence[PackId]) -> None:
+        """Note those of these packs that are not here as gone for good."""
+        with self._store.transaction():
+            self._note(vault, packs)
+
+    def not_lost(self, vault: VaultId, packs: Sequence[PackId]) -> list[PackId]:
+        """Those of the packs that are not known to be lost."""
+        query = "SELECT 1 FROM lost_pack WHERE vault = ? AND pack = ?"
+        return [
+            pack
+            for pack in packs
+            if self._connection.execute(query, (vault, pack)).fetchone() is None
+        ]
+
+    def _note(self, vault: VaultId, packs: Sequence[PackId]) -> None:
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO lost_pack VALUES (?, ?)",
+            [(vault, pack) for pack in self._missing_packs(vault, packs)],
+        )
+
+    def _compare(self, connection: sqlite3.Connection, vault: VaultId, frame: LogFrame) -> None:
+        row = connection.execute(
+            "SELECT head FROM entry WHERE vault = ? AND position = ?", (vault, frame.position)
+        ).fetchone()
+        if row is not None and row[0] != frame.head:
+            raise _forked(frame)
+
+    def _claim(self, connection: sqlite3.Connection, invitation: str, vault: VaultId) -> None:
+        claimed = connection.execute(
+            "UPDATE invitation SET vault = ?1"
+            " WHERE code = ?2 AND expires > ?3 AND (vault IS NULL OR vault = ?1)",
+            (vault, digest_of(invitation), int(self._now_s())),
+        )
+        if claimed.rowcount != 1:
+            raise bad_invitation()
+
+
+def digest_of(invitation: str) -> bytes:
+    """How an invitation is kept: whoever reads the database cannot use it."""
+    return hashlib.sha256(invitation.encode()).digest()
+
+
+def bad_invitation() -> Refusal:
+    """The answer to an invitation that is none."""
+    return Refusal(ErrorCode.BAD_INVITATION, "the invitation is wrong, was used, or has expired")
+
+
+def _forked(frame: LogFrame) -> Refusal:
+    return Refusal(ErrorCode.FORK, f"the log has another history at position {frame.position} here")

@@ -1,0 +1,223 @@
+"""A server that has gone back in time is given back what it lost, by whoever knows it."""
+
+import pytest
+import trio
+
+from cozysync.sync.alarm import AlarmKind
+from cozysync_conflict import heads
+from tests.suites.fleet import fleet
+
+EVERYBODY = {2: ("ann", "bob"), 3: ("ann", "bob", "cem")}
+
+
+async def lived(office):
+    """A vault with a past: short contents, moves, a deletion; every device has written."""
+    for n, member in enumerate(office.members):
+        member.hands.write(f"{member.name}.txt", f"by {member.name}")
+        member.hands.write(f"shared {n}", "first")
+        await office.settle()
+    office.members[0].hands.move("shared 1", "moved")
+    office.members[-1].hands.delete("shared 0")
+    await office.settle()
+    office.members[-1].hands.write("last", "last")
+    return await office.settle()
+
+
+def heads_of(server):
+    return [frame.head for frame in server.frames]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+async def test_whatever_the_server_has_lost_comes_back_as_it_was(tmp_path, count):
+    async with fleet(tmp_path, *EVERYBODY[count]) as office:
+        with trio.fail_after(100):
+            shown = await lived(office)
+            before = heads_of(office.server)
+            for position in range(count + 1, len(before)):
+                for member in office.members:
+                    member.remote.unplug()
+                office.server.go_back(position)
+                assert heads_of(office.server) == before[:position]
+                for member in office.members:
+                    member.remote.plug()
+                assert await office.settle() == shown
+                assert heads_of(office.server) == before
+                assert all(member.engine.alarms.standing is None for member in office.members)
+
+
+async def test_it_comes_back_without_anybody_asking(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            await lived(office)
+            before = heads_of(office.server)
+            ann, bob = office.members
+            for member in office.members:
+                member.remote.unplug()
+            office.server.go_back(len(before) - 2)
+            ann.remote.plug()
+            await office.server.grown(len(before) - 1)
+            assert heads_of(office.server) == before
+            bob.remote.plug()
+
+
+async def test_edits_made_while_it_was_away_follow_what_comes_back(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cem") as office:
+        with trio.fail_after(60):
+            await lived(office)
+            before = heads_of(office.server)
+            for member in office.members:
+                member.remote.unplug()
+                member.hands.write(f"new by {member.name}", "written meanwhile")
+                await member.look()
+            office.server.go_back(len(before) - 3)
+            for member in office.members:
+                member.remote.plug()
+            shown = await office.settle()
+            assert heads_of(office.server)[: len(before)] == before
+            assert {f"new by {m.name}" for m in office.members} <= shown.keys()
+
+
+async def test_an_entry_that_was_sent_and_lost_before_anybody_read_it_is_sent_again(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            await lived(office)
+            ann, bob = office.members
+            end = len(office.server.frames)
+            bob.remote.unplug()
+            # Ann hears that it was taken, and the server dies before she reads it back.
+            ann.remote.deaf = True
+            ann.hands.write("fresh", "sent")
+            await ann.look()
+            while ann.engine.replica.outbox.reached() <= end:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            ann.remote.unplug()
+            office.server.go_back(end)
+            ann.remote.deaf = False
+            ann.remote.plug()
+            bob.remote.plug()
+            assert (await office.settle())["fresh"] == "sent"
+
+
+async def test_a_device_that_the_server_has_forgotten_waits_for_another(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            shown = await lived(office)
+            ann, bob = office.members
+            for member in office.members:
+                member.remote.unplug()
+            office.server.go_back(1)  # Bob was not enrolled yet
+            bob.remote.plug()
+            while not bob.engine.link.is_stranger:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            status = bob.engine.status()
+            assert str(status.state) == "attention"
+            assert "cozysync give --invite" in status.attention[0].remedy
+            ann.remote.plug()
+            assert await office.settle() == shown
+            assert not bob.engine.status().attention
+
+
+@pytest.mark.parametrize("who", [0, 1])
+async def test_an_empty_server_is_given_everything_by_any_device(tmp_path, who):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            shown = await lived(office)
+            before = heads_of(office.server)
+            office.server.go_back(0)
+            await office.members[who].engine.give("code")
+            assert await office.settle() == shown
+            assert heads_of(office.server) == before
+
+
+BIG = {f"big {n}": f"{n}, " * 60_000 for n in range(5)}
+
+
+async def everything_can_be_fetched(member):
+    downloader = member.engine.repairs._downloader
+    for folder, _ in member.engine._folders.values():
+        for node in folder._tree.everything():
+            for head in heads(folder._tree._store, node):
+                recipe = await downloader.recipe(head.content)
+                await downloader.chunks([chunk for chunk, _ in recipe.chunks])
+
+
+@pytest.mark.parametrize("back", [1, 3, 5])
+async def test_contents_that_went_with_the_log_are_sent_again(tmp_path, back):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            ann, bob = office.members
+            for path, text in BIG.items():
+                ann.hands.write(path, text)
+                await ann.settle()
+            assert await office.settle() == BIG
+            ann.remote.unplug()
+            bob.remote.unplug()
+            before = len(office.server.packs)
+            office.server.go_back(len(office.server.frames) - back)
+            assert len(office.server.packs) == before - back
+            bob.remote.plug()  # the one who did not write them has them, too
+            while not office.server.lost or len(office.server.packs) < before:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            ann.remote.plug()
+            assert await office.settle() == BIG
+            await everything_can_be_fetched(ann)
+            await everything_can_be_fetched(bob)
+
+
+async def test_an_entry_whose_packs_are_lost_before_it_is_sent_is_taken(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            ann, bob = office.members
+            ann.remote.mute = True  # packs are taken, entries are not
+            ann.hands.write("big", BIG["big 0"])
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ann.engine.settle)
+                while not ann.engine.replica.outbox.count():  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+                nursery.cancel_scope.cancel()
+            assert office.server.packs
+            office.server.packs.clear()
+            ann.remote.mute = False
+            await ann.settle()
+            assert office.server.lost
+            # Ann has to hear that it is missed before she sends it again.
+            while not (await bob.engine.settle()).in_sync:  # noqa: ASYNC110
+                await trio.sleep(0.1)
+            assert await office.settle() == {"big": BIG["big 0"]}
+            await everything_can_be_fetched(bob)
+
+
+async def fork(office, position):
+    """The last device knows only so much, and writes before the others come back."""
+    *others, late = office.members
+    for member in office.members:
+        member.remote.unplug()
+    office.server.go_back(position)
+    late.remote.plug()
+    late.hands.write("between", "written in between")
+    await late.settle()
+    for member in others:
+        member.remote.plug()
+    return others, late
+
+
+async def test_two_histories_are_an_alarm_and_change_nothing(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cem") as office:
+        with trio.fail_after(60):
+            shown = await lived(office)
+            *others, late = office.members
+            late.remote.unplug()
+            position = len(office.server.frames)
+            others[0].hands.write("newer", "unknown to the one who was away")
+            expected = await office.settle(*others)
+            office.server.go_back(position)
+            after = heads_of(office.server)
+            others, late = await fork(office, position)
+            for member in others:
+                outcome = await member.engine.settle()
+                assert not outcome.in_sync
+                assert member.engine.alarms.standing.kind is AlarmKind.FORK
+                assert member.hands.texts() == expected
+                assert "cozysync rejoin" in member.engine.alarms.standing.remedy
+            assert heads_of(office.server)[:position] == after
+            assert late.hands.texts() == {**shown, "between": "written in between"}
