@@ -166,8 +166,9 @@ def _may_be(disk: Disk, path: bytes, stat: Stat) -> bool:
 def _with_log(stat: Stat, log: Stat) -> Stat:
     if not log.size:
         return stat
+    # Not the time of the log's inode: SQLite sets its owner when root reads, and changes that.
     return stat._replace(
-        mtime_ns=max(stat.mtime_ns, log.mtime_ns), ctime_ns=max(stat.ctime_ns, log.ctime_ns)
+        mtime_ns=max(stat.mtime_ns, log.mtime_ns), ctime_ns=max(stat.ctime_ns, log.mtime_ns)
     )
 
 
