@@ -18,6 +18,19 @@ def shown_children(store: Store, directory: NodeId) -> list[Node]:
     return [child for each in store.counted(directory) if (child := store.get(each)) is not None]
 
 
+def is_in_repository(store: Store, directory: NodeId) -> bool:
+    """Whether a directory is one that git keeps for itself (`.git`, `NAME.git`), or lies in one."""
+    current: NodeId | None = directory
+    while current is not None and current != ROOT:
+        known = store.get(current)
+        if known is None:
+            return False
+        if known.name.endswith(b".git"):
+            return True
+        current = known.parent
+    return False
+
+
 def path_of(store: Store, node: NodeId) -> tuple[bytes, ...] | None:
     """The names from the root to a shown node; None when it is not shown or not reachable."""
     names: list[bytes] = []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from cozysync_conflict.clock import Dot
+from cozysync_conflict.clock import Dot, Stamp
 from cozysync_conflict.lineage import Lineage
 from cozysync_conflict.names import conflict_name, suffixed_name
 from cozysync_conflict.operations import (
@@ -26,7 +26,7 @@ from cozysync_conflict.operations import (
     Write,
     kind_of,
 )
-from cozysync_conflict.queries import shown_children
+from cozysync_conflict.queries import is_in_repository, shown_children
 from cozysync_conflict.records import (
     CONFLICT_OF,
     POLICY,
@@ -42,6 +42,7 @@ Label = Callable[[bytes, int], bytes]
 """What a conflict copy's name says of (device, hybrid time)."""
 
 _NO_DOT = Dot(b"", 0)  # filled in by the author, who gives out the dots
+_NEVER = Stamp(0, b"")
 
 
 class Contested(NamedTuple):
@@ -98,7 +99,8 @@ def resolve(
     for parent, name in places:
         holders = store.named(parent, name)
         if len(holders) > 1:
-            actions += _settle_name(store, parent, holders, hash)
+            settle = _settle_inside if is_in_repository(store, parent) else _settle_name
+            actions += settle(store, parent, holders, hash)
     return actions
 
 
@@ -170,6 +172,7 @@ class _Contest:
         hash: Callable[[bytes], bytes],
     ) -> None:
         self._policies = policies
+        self._is_inside = node.parent is not None and is_in_repository(store, node.parent)
         self._node = node
         self._label = label
         self._hash = hash
@@ -181,6 +184,8 @@ class _Contest:
         if len(standing) == 1:
             return [self._write(best.content)]
         leaves = self._lineage.leaves(standing)
+        if self._is_inside:
+            merge = None  # what a program keeps for itself is no text
         merged = self._merged(leaves, merge) if merge is not None else None
         if merged is LATER:
             return []
@@ -202,7 +207,7 @@ class _Contest:
         origins = [_leaf_of(leaves, head) for head in standing]
         outcome = Outcome.BESIDE
         actions: list[Action] = []
-        if self._policies.of(self._node) is Policy.INBOX:
+        if self._is_inside or self._policies.of(self._node) is Policy.INBOX:
             outcome = Outcome.INBOX
         else:
             for loser in origins[:-1]:
@@ -243,6 +248,29 @@ def _settle_name(
                     actions.append(record_of_name(node.id, node.name, hash))
             stays.append(node)
     return actions
+
+
+def _settle_inside(
+    store: Store, parent: NodeId, holders: Iterable[NodeId], hash: Callable[[bytes], bytes]
+) -> list[Action]:
+    """Inside a repository no name may be made up: one node stays, the history keeps the others.
+
+    A directory stays before a file, and the file that was written last before others.
+    """
+    nodes = [node for each in holders if (node := store.get(each)) is not None]
+    nodes.sort(key=lambda node: (kind_of(node.id) is Kind.DIRECTORY, _written(node), node.id))
+    first = nodes.pop()
+    actions: list[Action] = []
+    for node in nodes:
+        if kind_of(node.id) is Kind.DIRECTORY:
+            actions += _merged_into(store, node, first, parent)
+        else:
+            actions.append(Delete(_NO_DOT, node.id, ((node.id, parent),)))
+    return actions
+
+
+def _written(node: Node) -> Stamp:
+    return max((head.stamp for head in node.heads), default=node.placed or _NEVER)
 
 
 def _same_directory(node: Node, stays: Iterable[Node]) -> Node | None:

@@ -21,6 +21,10 @@ BUILT_IN = (
     "4913",
     "~$*",
     ".goutputstream-*",
+    # What git has only while it works: a lock that arrived elsewhere would stop git there.
+    "**/*.git/**/*.lock",
+    "**/*.git/objects/**/tmp_*",
+    "**/*.git/gc.pid",
     # What file managers leave behind, of no use on another machine.
     ".DS_Store",
     "Thumbs.db",
