@@ -11,7 +11,7 @@ import typer
 from cozysync.cli import server_care
 from cozysync.cli.options import Json, print_json
 from cozysync.cli.server_care import Data
-from cozysync.daemon.config_keys import DEFAULT_LISTEN, parse_address
+from cozysync.daemon.config_keys import DEFAULT_LISTEN, parse_address, parse_size
 from cozysync.server import DAY_S, Keeping, create_invitation, serve
 from cozysync.sync.home import Home
 from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS
@@ -39,6 +39,10 @@ def run(
             "--active-days", min=0, help="Days after which an absent device holds up no clearing."
         ),
     ] = ACTIVE_DAYS,
+    quota: Annotated[
+        str,
+        typer.Option("--quota", metavar="SIZE", help="What each vault may keep, such as 50GiB."),
+    ] = "",
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Serve until stopped; prints one line when ready."""
@@ -46,6 +50,10 @@ def run(
         address = parse_address(listen)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--listen") from None
+    try:
+        most = parse_size(quota) if quota else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--quota") from None
     if until_input_ends:
         threading.Thread(target=_end_with_input, daemon=True).start()
     serve(
@@ -54,6 +62,7 @@ def run(
         address.port,
         keeping=Keeping(grace_days * DAY_S, active_days * DAY_S),
         ready=lambda url: print(f"cozysync server ready at {url}", flush=True),
+        quota_bytes=most,
     )
 
 

@@ -3,6 +3,7 @@
 One list; reading, checking, messages and the documentation all follow from it.
 """
 
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,19 @@ def parse_address(text: str) -> Address:
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f"{text!r} is not HOST:PORT, such as {DEFAULT_LISTEN}")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+_SIZE = re.compile(r"(\d{1,9}) ?([KMGT]i?B|B)?", re.IGNORECASE | re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as 500MB or 50GiB; raises `ValueError` saying what would be right."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a size, such as 50GiB or 500MB")
+    unit = (found[2] or "B").upper()
+    step = 1024 if "I" in unit else 1000
+    return int(found[1]) * int(step ** "BKMGT".index(unit[0]))
 
 
 def device_name() -> str:

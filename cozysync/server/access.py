@@ -6,6 +6,7 @@ Whoever lacks a session for a vault learns nothing of it, not even whether it ex
 from collections.abc import Callable
 from contextlib import suppress
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from cozysync.server.failures import Refusal
@@ -30,10 +31,14 @@ class Access:
         self._now_s = now_s
         self._contacts: dict[tuple[VaultId, DeviceId], float] = {}
 
+    def named(self, headers: Headers) -> tuple[VaultId, DeviceId] | None:
+        """Whom the token in these headers speaks for, enrolled or not."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return self._sessions.bearer(token) if scheme.lower() == "bearer" else None
+
     def bearer(self, request: Request) -> tuple[VaultId, DeviceId]:
-        """Whom the request's token speaks for, enrolled or not."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        bearer = self._sessions.bearer(token) if scheme.lower() == "bearer" else None
+        """As `named`; raises `Refusal` when the token speaks for nobody."""
+        bearer = self.named(request.headers)
         if bearer is None:
             raise Refusal(ErrorCode.NO_SESSION, "open a session first")
         return bearer

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cozysync.server.access import Access
 from cozysync.server.api.log import LogApi
@@ -18,9 +19,12 @@ from cozysync.server.api.sessions import SessionsApi
 from cozysync.server.api.vaults import VaultsApi
 from cozysync.server.collection import Collection, Keeping
 from cozysync.server.collector import Collector
+from cozysync.server.gate import Gate
+from cozysync.server.limits import Limits
 from cozysync.server.mailbox import Mailboxes
 from cozysync.server.offload import Offload, to_thread
 from cozysync.server.packs import DirectoryPacks
+from cozysync.server.quota import Quota
 from cozysync.server.sessions import Sessions
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
@@ -39,6 +43,8 @@ class Server:
         entropy: Callable[[int], bytes],
         offload: Offload = to_thread,
         keeping: Keeping | None = None,
+        limits: Limits | None = None,
+        quota_bytes: int | None = None,
     ) -> None:
         self._store = store
         turns = Turns(offload)
@@ -46,18 +52,29 @@ class Server:
         self._collector = collector = Collector(collection, store, turns, now_s)
         sessions = Sessions(store.secret("sessions"), now_s, entropy)
         access = Access(sessions, store, turns, now_s)
-        self._log = LogApi(store, turns, access, collector.news)
+        quota = Quota(quota_bytes, lambda vault: packs.used(vault) + store.used(vault), now_s)
+        self._log = LogApi(store, quota, turns, access, collector.news)
+        self._gate = Gate(self._answer, access.named, limits or Limits())
+        self._operators = OperatorsApi(now_s, store, packs, turns, self._gate, self._log)
         self._parts = (
-            OperatorsApi(now_s, lambda: self._log.appended),
+            self._operators,
             VaultsApi(store, turns, access, packs, collector.news),
             SessionsApi(sessions, store, turns),
             self._log,
-            PacksApi(packs, store, turns, access, offload),
+            PacksApi(packs, store, quota, turns, access, offload),
             MailboxesApi(Mailboxes(now_s), access),
         )
+        self._routed = self.routes()
 
-    def app(self) -> Starlette:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._routed(scope, receive, send)
+
+    def app(self) -> ASGIApp:
         """The ASGI application."""
+        return self._gate
+
+    def routes(self) -> Starlette:
+        """What is behind the gate."""
         app = Starlette(
             routes=[route for part in self._parts for route in part.routes()],
             exception_handlers={404: nothing_there, 405: nothing_there},
@@ -68,6 +85,7 @@ class Server:
 
     def stop_waiting(self) -> None:
         """Let every waiting reader go, so that the server can stop."""
+        self._operators.is_stopping = True
         self._log.stop_waiting()
 
     @asynccontextmanager

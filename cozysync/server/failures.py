@@ -6,9 +6,10 @@ from cozysync_protocol import ErrorCode, Problem, ProtocolError
 class Refusal(Exception):
     """A request that is answered with a problem report. The text names no secret."""
 
-    def __init__(self, code: ErrorCode, detail: str) -> None:
+    def __init__(self, code: ErrorCode, detail: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.problem = Problem(code, detail)
+        self.retry_after_s = retry_after_s
 
 
 class ServerError(Exception):

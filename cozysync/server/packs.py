@@ -112,12 +112,24 @@ class DirectoryPacks:
     def size(self, vault: VaultId, pack: PackId) -> int | None:
         """A pack's size in bytes, None when it is not here for good."""
         path = self.path(vault, pack)
-        if path in self._settling:
-            return None
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            return None
+        status = _status(path) if path not in self._settling else None
+        return status.st_size if status is not None else None
+
+    def check(self) -> None:
+        """Raise `OSError`, or `Refusal` when the disk is full, when nothing can be written here."""
+        probe = self._root / f".{secrets.token_hex(8)}.probe"
+        with _refusing():
+            file = self._files.create(probe)
+            try:
+                write_all(self._files, file, b"probe")
+            finally:
+                self._files.close(file)
+                self._files.unlink(probe)
+
+    def used(self, vault: VaultId) -> int:
+        """Bytes of all packs of a vault, uploads under way included; looks at every one."""
+        files = (self._root / vault.hex()).glob("*/*")
+        return sum(status.st_size for path in files if (status := _status(path)) is not None)
 
     def missing(self, vault: VaultId, packs: Sequence[PackId]) -> list[PackId]:
         """Those of the packs that are not here."""
@@ -143,6 +155,13 @@ class DirectoryPacks:
         """Some bytes of a pack that is here."""
         with self.path(vault, pack).open("rb", buffering=0) as file:
             return os.pread(file.fileno(), length, start)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from cozysync.server.failures import ServerError
 from cozysync.server.files import RealFiles, make_directories
 from cozysync.server.layout import DATABASE, PACKS
 from cozysync.server.packs import DirectoryPacks
+from cozysync.server.patience import PatientProtocol, allow_connections
 from cozysync.server.store import SqliteStore
 
 # Enough for an upload of one pack on a slow line to end in peace.
@@ -42,8 +43,11 @@ def serve(
     *,
     ready: Callable[[str], None],
     keeping: Keeping | None = None,
+    quota_bytes: int | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is told the URL once requests are answered.
+
+    A vault may keep `quota_bytes` here, or whatever fits the disk.
 
     Port 0 takes a free one. Raises `ServerError` when the directory is in use or damaged, or
     the address cannot be had.
@@ -51,13 +55,22 @@ def serve(
     with locked(data):
         packs = DirectoryPacks(data / PACKS)
         store = SqliteStore(data / DATABASE, packs.missing, time.time)
-        server = Server(store, packs, now_s=time.time, entropy=os.urandom, keeping=keeping)
+        server = Server(
+            store,
+            packs,
+            now_s=time.time,
+            entropy=os.urandom,
+            keeping=keeping,
+            quota_bytes=quota_bytes,
+        )
+        PatientProtocol.most_connections = allow_connections()
         listener = _listen(host, port)
         config = uvicorn.Config(
             server.app(),
             log_level="warning",
             access_log=False,
             server_header=False,
+            http=PatientProtocol,
             timeout_graceful_shutdown=STOP_WITHIN_S,
             timeout_keep_alive=75,
         )

@@ -179,6 +179,16 @@ class SqliteStore:
         self._unnoted.add((vault, device))
         return True
 
+    def check(self) -> None:
+        """Raise what SQLite raises, or `Refusal`, when this cannot be read and written to."""
+        with self.transaction() as connection:
+            connection.execute("SELECT COUNT(*) FROM vault").fetchone()
+
+    def used(self, vault: VaultId) -> int:
+        """Bytes of all entries of a vault."""
+        query = "SELECT COALESCE(SUM(LENGTH(body)), 0) FROM entry WHERE vault = ?"
+        return int(self._connection.execute(query, (vault,)).fetchone()[0])
+
     def note_readers(self) -> None:
         """Write down what `heard` was told."""
         if not self._unnoted:

@@ -19,6 +19,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _log = logging.getLogger(__name__)
 _LONGEST_NUMBER = 20
+_WITHOUT_THE_BODY = (
+    ErrorCode.TOO_LARGE,
+    ErrorCode.TOO_SLOW,
+    ErrorCode.STORAGE_FULL,
+    ErrorCode.VAULT_FULL,
+)
 
 
 def route(path: str, handler: Handler, method: str) -> Route:
@@ -30,7 +36,7 @@ def route(path: str, handler: Handler, method: str) -> Route:
         except ProtocolError as error:
             return refused(refusal_of(error).problem)
         except Refusal as refusal:
-            return refused(refusal.problem)
+            return refused(refusal.problem, refusal.retry_after_s)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Exception:  # whoever asks must get an answer, and the log the trace
@@ -45,9 +51,14 @@ async def nothing_there(_request: Request, _error: Exception) -> Response:
     return refused(Problem(ErrorCode.NOT_FOUND, "this server offers no such thing"))
 
 
-def refused(problem: Problem) -> Response:
+def refused(problem: Problem, retry_after_s: int | None = None) -> Response:
     """A problem as an answer."""
-    return Response(problem.encode(), problem.status, media_type=PROBLEM)
+    headers: dict[str, str] = {}
+    if retry_after_s is not None:
+        headers["retry-after"] = str(retry_after_s)
+    if problem.code in _WITHOUT_THE_BODY:
+        headers["connection"] = "close"  # the rest of the body is not waited for
+    return Response(problem.encode(), problem.status, headers, media_type=PROBLEM)
 
 
 def message(data: bytes) -> Response:

@@ -44,9 +44,7 @@ from cozysync.sync.status import (
     ServerStatus,
     State,
     Status,
-    clock_trouble,
     overall,
-    stranger_trouble,
 )
 from cozysync.sync.upload import Uploader
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
@@ -147,7 +145,12 @@ class Engine:
                 await self.alarms.until(standing=True)
                 nursery.cancel_scope.cancel()
 
+            async def end_when_full() -> None:
+                await self.link.until_full()
+                nursery.cancel_scope.cancel()
+
             nursery.start_soon(end_on_alarm)
+            nursery.start_soon(end_when_full)
             try:
                 settled = await self._settle()
             except (RolledBack, ForkDetected) as error:
@@ -156,7 +159,9 @@ class Engine:
         alarm = self.alarms.standing
         if alarm is not None:
             return Settled(False, (alarm.reason,))
-        return settled or Settled(False, ("an alarm was ended just now",))
+        if settled is None and self.link.full is not None:
+            return Settled(False, (self.link.full.message,))
+        return settled or Settled(False, ("what stood in the way has just ended",))
 
     async def _settle(self) -> Settled:
         for _ in range(SETTLE_ROUNDS):
@@ -197,7 +202,7 @@ class Engine:
             state=overall(
                 folders,
                 reachable=self.link.reachable,
-                alarm=alarm is not None or self.link.is_stranger,
+                alarm=alarm is not None or self.link.is_stranger or self.link.full is not None,
                 busy=waiting > 0,
             ),
             device=names.get(me, self._config.device),
@@ -214,16 +219,7 @@ class Engine:
                 DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
                 for device, each in state.devices.items()
             ),
-            attention=tuple(
-                filter(
-                    None,
-                    (
-                        _told(alarm),
-                        stranger_trouble(self.link.is_stranger),
-                        clock_trouble(self.link.clock_error_s),
-                    ),
-                )
-            ),
+            attention=(*filter(None, (_told(alarm),)), *self.link.troubles(self.remote.url)),
             outbox=waiting,
             memory=_memory(),
             version=cozysync.__version__,

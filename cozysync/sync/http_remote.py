@@ -48,6 +48,9 @@ SILENCE_S = 30.0
 # A waiting read, some transfers, a push: more connections would only share the same line.
 CONNECTIONS = 12
 
+# What a server may ask for by Retry-After.
+LONGEST_REST_S = 60.0
+
 _MESSAGEPACK = {"content-type": "application/msgpack"}
 _END = "cozysync-end"
 # One answer of control entries: the server stops once it has passed 8 MiB.
@@ -286,11 +289,11 @@ class HttpRemote:
                             raise Unreachable(self.url, "it sent what was not asked for")
                         yield response
                         return
-                    problem = await self._problem(response)
+                    problem, retry_after_s = await self._problem(response), _retry_after(response)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise Unreachable(self.url, _said(error)) from error
             if problem.code is not ErrorCode.NO_SESSION or not own or last:
-                raise Refused(problem.code, problem.detail)
+                raise Refused(problem.code, problem.detail, retry_after_s)
             self._token = None
 
     async def _session(self) -> str:
@@ -347,6 +350,14 @@ def _head_of(response: httpx.Response) -> HeadHash:
     if len(head) != 32:
         raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
     return HeadHash(head)
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """For how long the server asks to be left alone; no longer than a person would."""
+    asked = response.headers.get("retry-after", "")
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
+        return 0
+    return min(float(asked), LONGEST_REST_S)
 
 
 def _said(error: Exception) -> str:

@@ -197,6 +197,9 @@ class Intake:
             unread += uploader.unread
             taken |= {path for path, _ in uploader.moved}
             self._dirty |= {_above(job.path) for job in some if job.path not in taken}
+            if uploader.full:  # the rest would be refused as well, one by one
+                self._dirty |= {_above(job.path) for job in jobs[at:]}
+                break
         self.sending = Amount()
         return unread
 

@@ -12,6 +12,7 @@ import trio
 
 from cozysync.sync.remote import Refused, Unreachable
 from cozysync.sync.seams import Seams
+from cozysync.sync.status import Blocked, clock_trouble, stranger_trouble
 from cozysync_protocol import ErrorCode
 
 T = TypeVar("T")
@@ -35,29 +36,55 @@ class Link:
         self.is_stranger = False
         # How often it was lost: who comes back may not be who went.
         self.outages = 0
+        self._full: dict[object, Refused] = {}
+        self._refused = trio.Event()
+        self._again = trio.Event()
 
-    async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def attempt(self, call: Callable[[], Awaitable[T]], *, wait_for_room: bool = True) -> T:
         """The answer of `call`, tried until the server gives one.
 
-        Raises `Refused` when the server's answer is a refusal that trying again cannot change.
+        Raises `Refused` when the server's answer is a refusal that trying again cannot change, or
+        if not `wait_for_room` one that only a person can, by making room.
         """
         pause = FIRST_PAUSE_S
-        while True:
-            try:
-                answer = await call()
-            except Unreachable as error:
-                self.lost(error.message)
-            except Refused as error:
-                self.is_stranger = error.code is ErrorCode.NO_SESSION
-                if not error.retryable:
+        me = object()
+        try:
+            while True:
+                try:
+                    answer = await call()
+                except Unreachable as error:
+                    self.lost(error.message)
+                    await self._pause(pause)
+                except Refused as error:
+                    self.is_stranger = error.code is ErrorCode.NO_SESSION
+                    if not error.retryable or (error.needs_room and not wait_for_room):
+                        self.contact()
+                        raise
+                    await self._heed(error, pause, me)
+                else:
                     self.contact()
-                    raise
-                self.lost(error.message)
-            else:
-                self.contact()
-                return answer
-            await self._pause(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+                    return answer
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+        finally:
+            self._full.pop(me, None)
+
+    @property
+    def full(self) -> Refused | None:
+        """The refusal for want of room that something is waiting out just now."""
+        return next(iter(self._full.values()), None)
+
+    async def until_full(self) -> None:
+        """Try at once what waits for room, and return when the server has refused it (again)."""
+        self._again.set()
+        self._again = trio.Event()
+        await self._refused.wait()
+
+    def troubles(self, url: str) -> tuple[Blocked, ...]:
+        """What a person should know of the server at `url` and of this computer's clock."""
+        full = self.full
+        room = Blocked(url, full.message, full.remedy) if full is not None else None
+        found = (stranger_trouble(self.is_stranger), room, clock_trouble(self.clock_error_s))
+        return tuple(each for each in found if each is not None)
 
     async def until_reachable(self) -> None:
         """Returns at once while the server answers, else when it next does."""
@@ -83,6 +110,22 @@ class Link:
     def heard_time(self, server_s: float) -> None:
         """The server said what time it is: this clock may be wrong, or the server's."""
         self.clock_error_s = self._seams.now_ns() / 1e9 - server_s
+
+    async def _heed(self, error: Refused, pause: float, me: object) -> None:
+        """Wait as the server asks; it is there, so nobody else needs to wait."""
+        if not error.needs_room and error.code not in (ErrorCode.TOO_MANY, ErrorCode.TOO_SLOW):
+            self.lost(error.message)
+            await self._pause(max(pause, error.retry_after_s))
+            return
+        self.contact()
+        if not error.needs_room:
+            await trio.sleep(max(pause, error.retry_after_s))
+            return
+        self._full[me] = error
+        self._refused.set()
+        self._refused = trio.Event()
+        with trio.move_on_after(max(pause, error.retry_after_s)):
+            await self._again.wait()
 
     async def _pause(self, seconds: float) -> None:
         # A little spread keeps many devices from coming back in the same instant.

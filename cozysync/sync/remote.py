@@ -34,10 +34,14 @@ class Unreachable(CozyError):
 
 
 class Refused(CozyError):
-    """The server answered no. `retryable` says whether the same request may succeed later."""
+    """The server answered no. `retryable` says whether the same request may succeed later, and
+    `retry_after_s` that it asked to be left alone for so long.
+    """
 
-    def __init__(self, code: ErrorCode, detail: str) -> None:
-        super().__init__(f"The server refused: {detail}.", _REMEDIES.get(code, _REMEDY))
+    def __init__(self, code: ErrorCode, detail: str, retry_after_s: float = 0) -> None:
+        said = _MESSAGES.get(code, "The server refused")
+        super().__init__(f"{said}: {detail}.", _REMEDIES.get(code, _REMEDY))
+        self.retry_after_s = retry_after_s
         self.code = code
         self.detail = detail
 
@@ -48,13 +52,24 @@ class Refused(CozyError):
         """
         return self.code in (
             ErrorCode.STORAGE_FULL,
+            ErrorCode.VAULT_FULL,
             ErrorCode.UNAVAILABLE,
             ErrorCode.TOO_MANY,
+            ErrorCode.TOO_SLOW,
             ErrorCode.INTERNAL,
             ErrorCode.NO_SESSION,
         )
 
+    @property
+    def needs_room(self) -> bool:
+        """Whether a person must make room before it can succeed."""
+        return self.code in _MESSAGES
 
+
+_MESSAGES = {
+    ErrorCode.STORAGE_FULL: "The server's disk is full",
+    ErrorCode.VAULT_FULL: "The server's space for this vault is full",
+}
 _REMEDY = "Run cozysync status; the server's log says more."
 _REMEDIES = {
     ErrorCode.BAD_INVITATION: "Ask for a new code: cozysync server invite on the server. If an "
@@ -63,6 +78,9 @@ _REMEDIES = {
     ErrorCode.NO_SESSION: "The server does not know this device: is it the right server?",
     ErrorCode.DEVICE_REVOKED: "This device was revoked; pair it again from another device.",
     ErrorCode.STORAGE_FULL: "Free space on the server's disk; syncing goes on by itself.",
+    ErrorCode.VAULT_FULL: "Ask the server's owner for more (cozysync server run --quota). Nothing "
+    "is lost: what cannot be sent stays here, what others send still arrives, and syncing goes on "
+    "by itself once there is room.",
     ErrorCode.NOT_FOUND: "The code may have expired: run cozysync pair again for a new one.",
 }
 

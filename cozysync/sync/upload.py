@@ -27,7 +27,7 @@ from cozysync.sync.first_bytes import first_bytes
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.observe import Job
-from cozysync.sync.remote import Remote
+from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.seams import Seams
 from cozysync_conflict import Kind
 from cozysync_protocol import ChunkId, Pack
@@ -55,8 +55,9 @@ class Moving(NamedTuple):
 class Uploader:
     """Reads files and brings what is new of them to the server.
 
-    `unread` are the files of the last run that could not be read, with the reason. `moved` are
-    those that changed while they were read, or leave no moment to read them in.
+    `unread` are the files of the last run that could not be read or sent, with the reason; `full`
+    says that the server had no room. `moved` are those that changed while they were read, or leave
+    no moment to read them in.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Uploader:
         self.unread: list[Unscannable] = []
         self.moved: list[Moving] = []
         self.cost_s: dict[bytes, float] = {}
+        self.full = False
         # Its own connection: what it sees is committed, whatever the ledger is in the middle of.
         self._chunks = _reader(ledger.replica.database.path)
 
@@ -87,17 +89,36 @@ class Uploader:
         moment, if there is such a moment.
         """
         self.unread, self.moved, self.cost_s = [], [], {}
-        return await self.send(partial(self._read_all, disk, jobs, at_one_moment))
+        self.full = False
+        ready: list[Ready] = []
+        try:
+            work = partial(self._read_all, disk, jobs, at_one_moment)
+            ready = await self.send(work, wait_for_room=False)
+        except* Refused as refusals:
+            error = _first(refusals)
+            if not error.needs_room:
+                raise
+            # What others send must not wait for room at the server.
+            self.full = True
+            self.unread = [_unsent(job.path, error) for job in jobs]
+        return ready
 
-    async def send(self, work: Callable[[Ingest], T], known: Known | None = None) -> T:
+    async def send(
+        self,
+        work: Callable[[Ingest], T],
+        known: Known | None = None,
+        *,
+        wait_for_room: bool = True,
+    ) -> T:
         """What `work` returns, once the server holds all that it took in; in a thread.
 
-        `known` says which chunks need not be sent; usually all that have a place.
+        `known` says which chunks need not be sent; usually all that have a place. Without
+        `wait_for_room`, `Refused` comes out (in a group) when the server has none.
         """
         send, receive = trio.open_memory_channel[Pack](PACKS_WAITING)
         async with trio.open_nursery() as nursery:
             for _ in range(self._uploads):
-                nursery.start_soon(self._upload, receive.clone())
+                nursery.start_soon(self._upload, receive.clone(), wait_for_room)
             receive.close()
             async with send:
 
@@ -196,16 +217,26 @@ class Uploader:
         query = KNOWN_CHUNKS.format("?")
         return {chunk for chunk in chunks if self._chunks.execute(query, (chunk,)).fetchone()}
 
-    async def _upload(self, packs: trio.MemoryReceiveChannel[Pack]) -> None:
+    async def _upload(self, packs: trio.MemoryReceiveChannel[Pack], wait_for_room: bool) -> None:
         async with packs:
             async for pack in packs:
-                await self._link.attempt(partial(self._remote.put_pack, pack.id, pack.data))
+                put = partial(self._remote.put_pack, pack.id, pack.data)
+                await self._link.attempt(put, wait_for_room=wait_for_room)
                 # Remembered at once: after a kill these bytes need not be sent again.
                 await self._ledger.do(partial(self._remember, pack))
 
     def _remember(self, pack: Pack) -> None:
         with self._ledger.replica.database.transaction():
             self._ledger.replica.chunks.add(pack.locations, announced=False)
+
+
+def _unsent(path: bytes, error: Refused) -> Unscannable:
+    return Unscannable(path, f"it cannot be sent: {error.message.rstrip('.')}", error.remedy)
+
+
+def _first(group: BaseExceptionGroup[Refused]) -> Refused:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _unread(path: bytes, error: OSError) -> Unscannable:

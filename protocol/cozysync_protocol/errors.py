@@ -30,7 +30,9 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not-found"
     CONFLICT = "conflict"
     TOO_MANY = "too-many"
+    TOO_SLOW = "too-slow"
     STORAGE_FULL = "storage-full"
+    VAULT_FULL = "vault-full"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
 
@@ -55,7 +57,9 @@ HTTP_STATUS: dict[ErrorCode, int] = {
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.CONFLICT: 409,
     ErrorCode.TOO_MANY: 429,
+    ErrorCode.TOO_SLOW: 408,
     ErrorCode.STORAGE_FULL: 507,
+    ErrorCode.VAULT_FULL: 507,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
 }

@@ -501,6 +501,9 @@ DECODERS = [
     Decoder("cozysync.daemon.config_keys:parse_address",
             lambda d: config_keys.parse_address(text_of(d)), [
         b"127.0.0.1:7717", b"[::1]:0", "x:²".encode(), b"x:" + b"9" * 5000], (ValueError,)),
+    Decoder("cozysync.daemon.config_keys:parse_size",
+            lambda d: config_keys.parse_size(text_of(d)), [
+        b"50GiB", b"500 MB", b"7", "²".encode(), b"9" * 5000], (ValueError,)),
     Decoder("cozysync.cli.when:when", lambda d: when(text_of(d)), [
         b"14:00", b"yesterday 9:30", b"2 days ago", b"2026-03-05 14:00", b"9" * 5000,
         b"9" * 5000 + b" days ago", b"9" * 400 + b" d", "² days".encode(), b"0001-01-01 00:00",

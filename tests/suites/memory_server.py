@@ -154,6 +154,7 @@ class MemoryRemote:
         self._plugged = trio.Event()
         self._unplugged = trio.Event()
         self._plugged.set()
+        self.refusal = None
 
     def unplug(self):
         """Cut the line; whoever waits at it hears so."""
@@ -175,8 +176,13 @@ class MemoryRemote:
         if self._device not in self._server.state.devices and self._is_known:
             raise Refused(ErrorCode.NO_SESSION, "the device is not known here")
 
+    def _refuse(self):
+        if self.refusal is not None:
+            raise self.refusal
+
     async def append(self, entries, verified=0):
         await self._line()
+        self._refuse()
         if self.mute:
             raise Unreachable(self.url, "what goes out does not arrive")
         append = partial(self._server.append, *entries, verified=verified)
@@ -232,6 +238,7 @@ class MemoryRemote:
 
     async def put_pack(self, pack, data):
         await self._line()
+        self._refuse()
         self._server.put_pack(pack, data)
 
     async def get_pack(self, pack, start, length):

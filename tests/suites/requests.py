@@ -126,7 +126,7 @@ def server_routes():
     store = MagicMock()
     store.secret.return_value = bytes(32)
     server = Server(store, MagicMock(), now_s=lambda: 0.0, entropy=bytes)
-    return set(_routes(server.app()))
+    return set(_routes(server.routes()))
 
 
 def control_routes():

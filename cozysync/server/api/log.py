@@ -1,6 +1,6 @@
 """The log: entries come in, and go out to readers that may wait for the next ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 from starlette.requests import Request
@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from cozysync.server.access import Access
 from cozysync.server.failures import Refusal
+from cozysync.server.quota import Quota
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync.server.web import BINARY, asked_number, body_of, message, route, vault_of
@@ -21,7 +22,9 @@ from cozysync_protocol import (
     Appended,
     ErrorCode,
     GivenBack,
+    HeadHash,
     LogState,
+    Position,
     VaultId,
     encode,
     encode_frame,
@@ -42,9 +45,15 @@ class LogApi:
     """
 
     def __init__(
-        self, store: SqliteStore, turns: Turns, access: Access, moved_on: Callable[[VaultId], None]
+        self,
+        store: SqliteStore,
+        quota: Quota,
+        turns: Turns,
+        access: Access,
+        moved_on: Callable[[VaultId], None],
     ) -> None:
         self._store = store
+        self._quota = quota
         self._turns = turns
         self._access = access
         self._moved_on = moved_on
@@ -74,7 +83,7 @@ class LogApi:
         asked = Append.decode(await body_of(request, MAX_APPEND_BYTES + MAX_MESSAGE))
         if vault in self._giving:
             await self._wait_for_giver(vault)
-        places = await self._turns.take(lambda: self._store.append(vault, asked.entries, verified))
+        places = await self._turns.take(lambda: self._append(vault, asked.entries, verified))
         self.appended += len(places)
         self._tell(vault)
         return message(Appended(tuple(places)).encode())
@@ -107,6 +116,15 @@ class LogApi:
         news = self._news.pop(vault, None)
         if news is not None:
             news.set()
+
+    def _append(
+        self, vault: VaultId, entries: Sequence[bytes], verified: int
+    ) -> list[tuple[Position, HeadHash]]:
+        size = sum(map(len, entries))
+        self._quota.check_entries(vault, size)
+        places = self._store.append(vault, entries, verified)
+        self._quota.add(vault, size)
+        return places
 
     async def read(self, request: Request) -> Response:
         vault, device = await self._access.device(request)

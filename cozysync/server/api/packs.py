@@ -12,6 +12,7 @@ from cozysync.server.access import Access
 from cozysync.server.failures import Refusal
 from cozysync.server.offload import Offload
 from cozysync.server.packs import DirectoryPacks, PackWriter
+from cozysync.server.quota import Quota
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync.server.web import BINARY, body_of, message, pack_of, route, whole_number
@@ -36,12 +37,14 @@ class PacksApi:
         self,
         packs: DirectoryPacks,
         store: SqliteStore,
+        quota: Quota,
         turns: Turns,
         access: Access,
         offload: Offload,
     ) -> None:
         self._packs = packs
         self._store = store
+        self._quota = quota
         self._turns = turns
         self._access = access
         self._offload = offload
@@ -64,10 +67,12 @@ class PacksApi:
             # Whoever sends it means to name it: it begins its grace anew.
             await self._offload(partial(self._packs.touch, vault, pack))
             return Response(status_code=204)
+        await self._turns.take(partial(self._quota.check_pack, vault, length))
         writer = await self._offload(partial(self._packs.writer, vault, pack))
         try:
             await self._receive(request, writer)
             await self._offload(writer.finish)
+            self._quota.add(vault, length)
         finally:
             writer.abandon()
         return Response(status_code=204)
