@@ -112,6 +112,8 @@ def _folder(folder: dict[str, Any]) -> list[str]:
     state = _state(folder["state"])
     lines = [f"{plain(folder['path'])} ({plain(folder['name'])}): {state}"]
     lines.append(f"    {folder['files']:,} files, {size(folder['bytes'])}")
+    if folder["watching"].startswith("polling"):
+        lines.append(f"    {plain(folder['watching'])}")
     for key, word in (("to_send", "to send"), ("to_receive", "to receive")):
         amount = folder[key]
         if amount["files"]:

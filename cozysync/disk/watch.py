@@ -1,5 +1,6 @@
 """Watching a folder: hints where to scan, never more."""
 
+import ctypes
 import errno
 import os
 import threading
@@ -21,6 +22,9 @@ POLL_S = 5.0
 RESTART_S = 1.0
 
 INOTIFY = "inotify"
+
+_IN_DELETE_SELF = 0x400
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Watcher:
@@ -69,6 +73,10 @@ class _Watch:
             # The library takes a path that is not there without a word.
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(root))
         self._notify = RustNotify([str(root)], False, False, 0, True, True)
+        if _watches_ran_out(root):
+            # The library goes on without a word, blind for the rest of the tree.
+            self._notify.close()
+            raise OSError(errno.ENOSPC, "there are not enough watches", os.fspath(root))
 
     @classmethod
     async def begin(cls, root: Path) -> "_Watch":
@@ -97,8 +105,21 @@ class _Watch:
             # A name that the library cannot say (not UTF-8).
             return None
         if isinstance(told, str):
-            return set() if _identity(self._root) == self._identity else None
+            is_whole = _identity(self._root) == self._identity and not _watches_ran_out(self._root)
+            return set() if is_whole else None
         return {path for _, path in told}
+
+
+def _watches_ran_out(root: Path) -> bool:
+    """Whether the kernel gives out no more watches; asked by taking one more."""
+    handle = _libc.inotify_init1(os.O_CLOEXEC)
+    if handle < 0:
+        return False  # no more instances: that is another limit, and this watch stands
+    try:
+        added = _libc.inotify_add_watch(handle, os.fsencode(root), _IN_DELETE_SELF)
+        return added < 0 and ctypes.get_errno() == errno.ENOSPC
+    finally:
+        os.close(handle)
 
 
 def _identity(root: Path) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
 from cozysync.sync.explainer import Explainer
 from cozysync.sync.folder import FolderSync
+from cozysync.sync.heartbeat import Heartbeat
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.inbox import Inbox
@@ -126,6 +127,7 @@ class Engine:
                 self._nursery = nursery
                 nursery.start_soon(self._talk)
                 nursery.start_soon(self.past.keep_tidy)
+                nursery.start_soon(Heartbeat(self._seams, self._woken).run)
                 # Before anybody can ask: a device whose folders have not begun is not in sync.
                 self._begin_folders()
                 task_status.started()
@@ -277,6 +279,11 @@ class Engine:
         """Take up a paused folder."""
         active = partial(set_state, self.replica.folders, path, FolderState.ACTIVE)
         self._start(await self.ledger.do(active))
+
+    def _woken(self) -> None:
+        self.link.nudge()
+        for folder, _ in self._folders.values():
+            folder.woken()
 
     def _begin_folders(self) -> None:
         for row in self._rows.values():

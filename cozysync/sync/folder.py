@@ -28,7 +28,7 @@ from cozysync.sync.plan import Step, plan
 from cozysync.sync.remote import Remote
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
-from cozysync.sync.status import Amount, Blocked, FolderStatus, State, clock_trouble
+from cozysync.sync.status import CLOCK_TOLERANCE_S, Amount, Blocked, FolderStatus, State
 from cozysync.sync.upload import Uploader
 from cozysync.sync.wanted import FolderTree
 from cozysync_conflict import NodeId
@@ -91,6 +91,11 @@ class FolderSync:
     def touched(self, nodes: set[NodeId]) -> None:
         """The vault changed these nodes."""
         self._touched |= nodes
+        self._wake.set()
+
+    def woken(self) -> None:
+        """The machine slept, or this process did: hints may be lost."""
+        self._intake.mark(None)
         self._wake.set()
 
     def arrived(self) -> None:
@@ -191,7 +196,7 @@ class FolderSync:
         oldest = max(self._seams.now_ns() / 1e9 - self._config.trash_days * 86_400, 0)
         day = f"{datetime.fromtimestamp(oldest, UTC):%Y-%m-%d}"
         # A clock that is ahead would make today's trash look old.
-        doubted = clock_trouble(self._link.clock_error_s) is not None
+        doubted = not self._link.trusts_clock(CLOCK_TOLERANCE_S)
         if day == self._tidied or doubted or self._trouble is not None:
             return
         self._tidied = day

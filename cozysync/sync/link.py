@@ -32,6 +32,7 @@ class Link:
         self.last_contact: float | None = None
         self.trouble: str | None = None
         self.clock_error_s = 0.0
+        self._heard: tuple[float, float] | None = None
         # The server answers, and does not know this device (any more).
         self.is_stranger = False
         # How often it was lost: who comes back may not be who went.
@@ -110,6 +111,25 @@ class Link:
     def heard_time(self, server_s: float) -> None:
         """The server said what time it is: this clock may be wrong, or the server's."""
         self.clock_error_s = self._seams.now_ns() / 1e9 - server_s
+        self._heard = server_s, trio.current_time()
+
+    def trusts_clock(self, tolerance_s: float) -> bool:
+        """Whether this clock still says what the server's would, as far as can be known.
+
+        Not before the server was heard, and not after a jump or a sleep until it is heard again.
+        """
+        if self._heard is None:
+            return False
+        server_s, then = self._heard
+        expected = server_s + trio.current_time() - then
+        return abs(self._seams.now_ns() / 1e9 - expected) < tolerance_s
+
+    def nudge(self) -> None:
+        """Whoever pauses tries at once: the machine was asleep, and all may be different now."""
+        reached, self._reached = self._reached, trio.Event()
+        reached.set()
+        if self.reachable:
+            self._reached.set()
 
     async def _heed(self, error: Refused, pause: float, me: object) -> None:
         """Wait as the server asks; it is there, so nobody else needs to wait."""

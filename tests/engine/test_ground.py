@@ -147,3 +147,19 @@ async def test_a_disk_that_fills_up_loses_nothing_and_goes_on_by_itself(tmp_path
             bob.folder.rmdir()
             disk.rename(bob.folder)
             await bob.start()
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_the_trash_is_emptied_by_a_clock_that_the_server_confirms(tmp_path, heard):
+    async with fleet(tmp_path, "ann", on_disk=True) as one:
+        (ann,) = one.members
+        resting = ann.folder / ".cozysync" / "trash" / "2020-02-02" / "resting"
+        resting.parent.mkdir(parents=True)
+        resting.write_text("deleted long ago, or today by a clock that is wrong")
+        if heard:
+            ann.engine.link.heard_time(one.now() / 1e9)
+        await ann.settle()
+        ann.hands.write("x", "x")
+        await ann.settle()
+        await ann.settle()
+        assert resting.exists() is not heard

@@ -1,6 +1,9 @@
 """The watch says where to look, and says «anywhere» whenever it may have missed something."""
 
 import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 import trio
@@ -92,3 +95,33 @@ async def test_another_directory_at_the_same_path(watching, monkeypatch):
     await until(receive, lambda told: told is None)
     (root / "sub" / "file").write_text("x")
     assert await until(receive, bool) == {b"sub"}
+
+
+FEW_WATCHES = """
+import sys, trio
+from pathlib import Path
+from cozysync.disk.watch import Watcher
+
+Path("/proc/sys/user/max_inotify_watches").write_text("5")
+
+async def main():
+    watcher = Watcher(Path(sys.argv[1]))
+    with trio.fail_after(20):
+        async for directories in watcher.dirty():
+            print(directories, watcher.how)
+            return
+
+trio.run(main)
+"""
+
+
+def test_where_watches_run_out_it_polls_and_names_the_setting(tmp_path):
+    """In a user namespace of its own, whose limit is lowered: the machine's stays as it is."""
+    for n in range(20):
+        (tmp_path / f"{n}").mkdir()
+    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", FEW_WATCHES, tmp_path]
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "--user", "true"]).returncode:
+        pytest.skip("user namespaces cannot be made here")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("None polling every"), done.stderr
+    assert "fs.inotify.max_user_watches" in done.stdout
