@@ -233,6 +233,15 @@ class DiskIndex:
             [(self.root, node) for node in nodes],
         )
 
+    def remove_unreachable(self) -> None:
+        """Forget rows below directories that have none: no scan would ever come to them."""
+        query = (
+            "DELETE FROM disk_index WHERE folder = ?1 AND parent NOT IN (?1, ?2)"
+            " AND parent NOT IN (SELECT node FROM disk_index WHERE folder = ?1)"
+        )
+        while self._connection.execute(query, (self.root, ASIDE_NODE)).rowcount:
+            pass  # what lay below those
+
     def clear(self) -> None:
         """Forget everything: the folder is not synced any more."""
         self._connection.execute("DELETE FROM disk_index WHERE folder = ?", (self.root,))

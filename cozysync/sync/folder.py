@@ -261,6 +261,7 @@ class FolderSync:
             # Whatever a hint or a plan has missed is found now, at the latest.
             self._next_full_look = trio.current_time() + self._config.scan_interval_s
             self._intake.mark(None)
+            await self._ledger.do(self._index.remove_unreachable)
             self._planned_all = False
 
     # --- vault to disk ---------------------------------------------------------------------

@@ -209,7 +209,8 @@ class Placing:
         path = self._index.path(node)
         if row is None or path is None:
             return True
-        if not self.placer.remove(path, row):
+        # With a row that is still inside, nobody would look for what it stands for any more.
+        if self._index.children(node) or not self.placer.remove(path, row):
             self.unseen |= {_above(path), path}
             return False
         self._index.remove([node])

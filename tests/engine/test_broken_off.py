@@ -85,3 +85,24 @@ async def test_what_stood_aside_when_the_disk_failed_is_not_taken_for_deleted(of
     await ann.settle()
     await broken.struck.wait()
     assert await office.settle() == {"there": "at first", "a": "b", "b": "a"}
+
+
+async def test_what_goes_while_its_directory_is_emptied_comes_to_its_new_place(office):
+    ann, bob = office.members
+    ann.hands.mkdir("d")
+    ann.hands.write("d/x", "one")
+    await office.settle()
+    disk = bob.hands._disk
+    rename = disk.rename
+
+    def late(old, new):
+        if old == b"d/x" and new == b"y":
+            disk.rename = rename
+            disk.unlink(old)
+        rename(old, new)
+
+    disk.rename = late
+    ann.hands.move("d/x", "y")
+    ann.hands.delete("d")
+    await ann.settle()
+    assert await office.settle() == {"there": "at first", "y": "one"}
