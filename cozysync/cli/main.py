@@ -21,6 +21,7 @@ from cozysync.cli import (
     server,
     show,
     vault,
+    verify,
 )
 from cozysync.daemon.supervise import plain_error
 from cozysync.server import ServerError
@@ -49,6 +50,7 @@ app.command()(show.status)
 app.command()(daemon.wait)
 app.command()(alarm.alarm)
 app.command()(explain.explain)
+app.command()(verify.verify)
 app.command()(approve.approve)
 app.command()(show.log)
 app.command()(past.restore)

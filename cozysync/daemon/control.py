@@ -26,6 +26,7 @@ from cozysync.daemon.answers import (
 )
 from cozysync.daemon.control_held import held_routes
 from cozysync.daemon.control_past import past_routes
+from cozysync.daemon.control_trust import trust_routes
 from cozysync.daemon.engine_slot import EngineSlot
 from cozysync.daemon.pairings import Pairings
 
@@ -78,10 +79,6 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
         pairings.cancel(path_number(request, "number"))
         return done()
 
-    async def try_again(_: Request) -> Response:
-        ended = await slot.require().alarms.end()
-        return Json({"ended": str(ended.kind) if ended is not None else None})
-
     async def give(request: Request) -> Response:
         await slot.require().give(text(await fields_of(request), "invitation"))
         return done()
@@ -94,7 +91,6 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
         routes=[
             route("GET", "/v1/status", status),
             route("POST", "/v1/settle", settle),
-            route("POST", "/v1/alarm/try-again", try_again),
             route("POST", "/v1/give", give),
             route("POST", "/v1/folders/add", add_folder),
             route("POST", "/v1/folders/remove", remove_folder),
@@ -105,6 +101,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             route("DELETE", "/v1/pairings/{number}", cancel_pairing),
             *past_routes(slot),
             *held_routes(slot),
+            *trust_routes(slot),
             route("POST", "/v1/stop", stop_daemon),
         ],
         exception_handlers={404: not_found, 405: not_found},

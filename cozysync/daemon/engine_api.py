@@ -14,6 +14,7 @@ from cozysync.sync.home import Home
 from cozysync.sync.inbox import Inbox
 from cozysync.sync.past import Past
 from cozysync.sync.status import Status
+from cozysync.sync.verify import Verifier
 from cozysync_conflict import Policy
 
 
@@ -79,6 +80,10 @@ class EngineLike(Protocol):
     @property
     def past(self) -> Past:
         """The history, and bringing back what was."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """Looking through what the server holds."""
 
     @property
     def alarms(self) -> Alarms:

@@ -1,7 +1,8 @@
 """The local database of the vault's state: a cache of what the log says, and the outbox."""
 
 from cozysync.replica.body import SealedBody, decode_body, encode_body
-from cozysync.replica.chunks import CHUNKS_SCHEMA, KNOWN_CHUNKS, ChunkIndex
+from cozysync.replica.chunks import CHUNKS_SCHEMA, KNOWN_CHUNKS, ChunkIndex, Place
+from cozysync.replica.contents import Cursor, contents_after
 from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
 from cozysync.replica.database import (
     DamagedDatabase,
@@ -36,6 +37,7 @@ __all__ = [
     "SETTINGS_SCHEMA",
     "TREE_SCHEMA",
     "ChunkIndex",
+    "Cursor",
     "DamagedDatabase",
     "Database",
     "DatabaseUnusable",
@@ -50,11 +52,13 @@ __all__ = [
     "NewerDatabase",
     "Opening",
     "Outbox",
+    "Place",
     "Retention",
     "Schema",
     "SealedBody",
     "Settings",
     "SqliteStore",
+    "contents_after",
     "decode_body",
     "delete_parts",
     "encode_body",

@@ -19,6 +19,9 @@ from cozysync_protocol import ChunkId, ChunkLocation, PackId
 
 T = TypeVar("T")
 
+Place = tuple[int, int]
+"""A pack's number in this replica, and an offset."""
+
 # A pack id is 32 bytes and serves some hundred chunks, so it is stored once.
 CHUNKS_SCHEMA = Schema(
     "chunks",
@@ -48,6 +51,16 @@ _LOCATE = (
     "SELECT chunk.id, pack.id, offset, length FROM chunk JOIN pack ON pack.key = chunk.pack"
     " WHERE chunk.id IN ({})"
 )
+_IN_PACKS = (
+    "SELECT chunk.id, pack.id, offset, length FROM chunk JOIN pack ON pack.key = chunk.pack"
+    " WHERE pack.id IN ({})"
+)
+_AFTER = (
+    "SELECT pack.key, chunk.id, pack.id, offset, length FROM chunk JOIN pack"
+    " ON pack.key = chunk.pack WHERE (chunk.pack, offset) > (?, ?)"
+    " ORDER BY chunk.pack, offset LIMIT ?"
+)
+_PACKS = "SELECT id FROM pack WHERE key IN (SELECT pack FROM chunk)"
 _UNANNOUNCED = _LOCATE + " AND announced = 0"
 KNOWN_CHUNKS = (
     "SELECT chunk.id FROM chunk JOIN pack ON pack.key = chunk.pack"
@@ -142,12 +155,25 @@ class ChunkIndex:
         for query, some in _portions("UPDATE chunk SET announced = 1 WHERE id IN ({})", ids):
             self._connection.execute(query, some)
 
+    def after(self, place: Place, limit: int) -> list[tuple[Place, ChunkLocation]]:
+        """The next chunks in order of place, at most so many; `(0, 0)` begins."""
+        rows = self._connection.execute(_AFTER, (*place, limit))
+        return [((key, each[2]), ChunkLocation(*each)) for key, *each in rows]
+
+    def in_packs(self, packs: Iterable[PackId]) -> list[ChunkLocation]:
+        """The chunks that lie in these packs."""
+        return list(self._select(_IN_PACKS, packs))
+
+    def packs(self) -> list[PackId]:
+        """The packs that hold the place of some chunk."""
+        return [PackId(row[0]) for row in self._connection.execute(_PACKS)]
+
     def count(self) -> int:
         """How many chunks have a location."""
         row = self._connection.execute("SELECT COUNT(*) FROM chunk").fetchone()
         return int(row[0])
 
-    def _select(self, template: str, ids: Iterable[ChunkId]) -> Iterator[ChunkLocation]:
+    def _select(self, template: str, ids: Iterable[bytes]) -> Iterator[ChunkLocation]:
         for query, some in _portions(template, ids):
             for row in self._connection.execute(query, some):
                 yield ChunkLocation(*row)

@@ -48,6 +48,7 @@ from cozysync.sync.status import (
     overall,
 )
 from cozysync.sync.upload import Uploader
+from cozysync.sync.verify import Verifier
 from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
 from cozysync_conflict import Policy
 from cozysync_protocol import ForkDetected, ProtocolError, RolledBack
@@ -107,6 +108,7 @@ class Engine:
         self.past = Past(self.ledger, self.link, seams, config.retention)
         self._uploader = Uploader(self.ledger, self.link, self.remote, seams, config.uploads)
         self._merger = Merger(self.ledger, downloader, self._uploader)
+        self.verifier = Verifier(self.ledger, downloader, self.link, self.remote, seams)
         self.repairs = Repairs(self.ledger, downloader, self._uploader, seams)
         self._setbacks = Setbacks(self.ledger, self.link, self.remote, self._puller)
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}

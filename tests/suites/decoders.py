@@ -21,6 +21,7 @@ from cozysync.disk.databases import MAGIC
 from cozysync.disk.ignore import Ignore
 from cozysync.replica import Opening, body, read_snapshot, write_snapshot
 from cozysync.sync.replica import replica_in_memory
+from cozysync.sync.verify import parsed
 from cozysync.vault import (
     CozyError,
     DeviceKeys,
@@ -504,6 +505,9 @@ DECODERS = [
     Decoder("cozysync.daemon.config_keys:parse_size",
             lambda d: config_keys.parse_size(text_of(d)), [
         b"50GiB", b"500 MB", b"7", "²".encode(), b"9" * 5000], (ValueError,)),
+    Decoder("cozysync.sync.verify:parsed", lambda d: parsed(text_of(d)), [
+        b"chunks.12.4096", b"contents", b"contents.0102.99.0304", b"chunks.1." + b"9" * 5000],
+            (CozyError,)),
     Decoder("cozysync.cli.when:when", lambda d: when(text_of(d)), [
         b"14:00", b"yesterday 9:30", b"2 days ago", b"2026-03-05 14:00", b"9" * 5000,
         b"9" * 5000 + b" days ago", b"9" * 400 + b" d", "² days".encode(), b"0001-01-01 00:00",

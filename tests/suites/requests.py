@@ -108,6 +108,7 @@ CONTROL = [
     Request("POST", "/v1/conflicts/{id}", _json(choice="1", anyway=False, **SEEN), {"id": "ab"}),
     Request("POST", "/v1/alarm/try-again"),
     Request("POST", "/v1/give", _json(invitation="code")),
+    Request("POST", "/v1/verify", _json(after="chunks.0.0", quick=False)),
     Request("GET", "/v1/held"),
     Request("POST", "/v1/held", _json(path="/nowhere", deny=True, **SEEN)),
     Request("POST", "/v1/stop"),
