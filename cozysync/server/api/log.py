@@ -135,6 +135,9 @@ class LogApi:
             self._moved_on(vault)
         wait = asked_number(request, "wait", MAX_WAIT_SECONDS)
         frames = await self._frames(vault, after)
+        state = await self._turns.take(lambda: self._store.state(vault))
+        if state is not None and after > state.position:
+            wait = 0  # it has read more than there is: this server has gone back, and is to say so
         if not frames and wait:
             with anyio.move_on_after(wait):
                 while not frames and not self._closing.is_set():
