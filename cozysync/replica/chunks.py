@@ -60,7 +60,6 @@ _AFTER = (
     " ON pack.key = chunk.pack WHERE (chunk.pack, offset) > (?, ?)"
     " ORDER BY chunk.pack, offset LIMIT ?"
 )
-_PACKS = "SELECT id FROM pack WHERE key IN (SELECT pack FROM chunk)"
 _UNANNOUNCED = _LOCATE + " AND announced = 0"
 KNOWN_CHUNKS = (
     "SELECT chunk.id FROM chunk JOIN pack ON pack.key = chunk.pack"
@@ -163,10 +162,6 @@ class ChunkIndex:
     def in_packs(self, packs: Iterable[PackId]) -> list[ChunkLocation]:
         """The chunks that lie in these packs."""
         return list(self._select(_IN_PACKS, packs))
-
-    def packs(self) -> list[PackId]:
-        """The packs that hold the place of some chunk."""
-        return [PackId(row[0]) for row in self._connection.execute(_PACKS)]
 
     def count(self) -> int:
         """How many chunks have a location."""
