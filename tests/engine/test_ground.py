@@ -16,7 +16,8 @@ def mount(*arguments):
 
 
 def unmount(place):
-    subprocess.run(["umount", place], check=True)
+    # Lazily: one that stayed, for whatever reason, would trouble every later run.
+    subprocess.run(["umount", "-l", place], check=True)
 
 
 async def filled(both):
