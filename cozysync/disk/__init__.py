@@ -24,6 +24,7 @@ from cozysync.disk.index import (
     pack_heads,
 )
 from cozysync.disk.journal import JOURNAL_MIGRATION, Intent, Journal
+from cozysync.disk.names import Fold, fold, probe_fold
 from cozysync.disk.place import (
     STAGING,
     Placer,
@@ -85,6 +86,7 @@ __all__ = [
     "DiskIndex",
     "Entry",
     "Findings",
+    "Fold",
     "FolderError",
     "Ground",
     "Ignore",
@@ -104,6 +106,7 @@ __all__ = [
     "Watcher",
     "check_root",
     "empty_trash",
+    "fold",
     "full_stat",
     "is_database",
     "is_racy",
@@ -111,6 +114,7 @@ __all__ = [
     "open_still",
     "pack_heads",
     "prepare_root",
+    "probe_fold",
     "scan",
     "without_companions",
     "write_all",

@@ -99,11 +99,28 @@ class Placer:
             try:
                 self._disk.rename(old, new)
             except FileExistsError:
-                return None
+                if not self._respelt(old, new, row, before):
+                    return None
             if not is_alone():
                 self._restore(new, old)
                 return None
         return self._as_put(new, before)
+
+    def _respelt(self, old: bytes, new: bytes, row: IndexRow, before: Stat) -> bool:
+        """On a disk that folds names, what has the new one may be the node itself: by way of
+        aside it gets there.
+        """
+        there = self._disk.lstat(new)
+        if there is None or there.inode != before.inode:
+            return False
+        aside = _aside(row.node)
+        self._disk.rename(old, aside)
+        try:
+            self._disk.rename(aside, new)
+        except FileExistsError:  # it was a hard link after all
+            self._restore(aside, old)
+            return False
+        return True
 
     def set_aside(self, path: bytes, row: IndexRow) -> Stat | None:
         """Take a node out of the way; None when it changed."""

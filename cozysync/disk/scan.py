@@ -129,6 +129,7 @@ class _Scan:
         self._looked: set[bytes] = set()
         self._loose: list[_Loose] = []
         self._missing: dict[NodeId, IndexRow] = {}
+        self._unlisted: set[NodeId] = set()
         self._claimed: set[NodeId] = set()
         self.findings = Findings()
 
@@ -189,6 +190,7 @@ class _Scan:
         for name in expected:
             if known is not None and (row := self._index.at(known, name)) is not None:
                 self._missing[row.node] = row
+                self._unlisted.add(row.node)
 
     def _entry(
         self,
@@ -284,6 +286,8 @@ class _Scan:
 
     def _holds(self, row: IndexRow) -> bool:
         """Whether the row's own place still holds it, or what a program put in its stead."""
+        if row.node in self._unlisted:
+            return False  # a disk that folds names finds it under the old one, too
         path = self._index.path(row.node)
         stat = self._disk.lstat(path) if path is not None else None
         if stat is None or stat.kind is not row.kind:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import trio
 
-from cozysync.disk import DiskIndex, empty_trash
+from cozysync.disk import DiskIndex, Fold, empty_trash, probe_fold
 from cozysync.replica import FolderRow
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
@@ -77,6 +77,8 @@ class FolderSync:
         self._wake = Signal()
         self._touched: set[NodeId] = set()
         self._planned_all = False
+        self._fold: Fold | None = None
+        self._is_probed = False
         self._next_full_look = -math.inf
         self._tidied = ""
         self._rounds = 0
@@ -257,6 +259,9 @@ class FolderSync:
         if self._placing.broken_off:
             await self._ledger.do(self._placing.recover)
             self._intake.mark(None)
+        if not self._is_probed:
+            self._fold = await self._ledger.do(partial(probe_fold, self._disk))
+            self._is_probed = True
         if trio.current_time() >= self._next_full_look:
             # Whatever a hint or a plan has missed is found now, at the latest.
             self._next_full_look = trio.current_time() + self._config.scan_interval_s
@@ -290,7 +295,7 @@ class FolderSync:
         if not self._planned_all:
             nodes = touched | set(self._tree.everything()) | set(self._index.nodes())
             self._planned_all = True
-        return plan(nodes, self.node, self._tree, self._index)
+        return plan(nodes, self.node, self._tree, self._index, self._fold)
 
     # --- odds and ends ---------------------------------------------------------------------
 

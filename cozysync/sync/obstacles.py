@@ -46,6 +46,17 @@ class Obstacles:
             )
         )
 
+    def twin(self, path: bytes, holder: bytes) -> None:
+        """This disk takes the name for another one that is in use."""
+        self.noted.append(
+            Unscannable(
+                path,
+                f"this disk takes its name for that of {holder.decode(errors='replace')}, which "
+                "is here already; it is safe in the vault and on devices that tell them apart",
+                "Rename one of the two, here or elsewhere; the other then comes by itself.",
+            )
+        )
+
     def met(self, node: NodeId, path: bytes, error: InUse | OSError) -> None:
         """A step failed. Raises the error again when it is one of the whole disk."""
         if isinstance(error, InUse):

@@ -164,7 +164,9 @@ class Placing:
                 return self._refresh(wanted)
             case SetExecutable(wanted):
                 return self._set_executable(wanted)
-            case NameTaken():
+            case NameTaken(wanted, holder):
+                path = place_of(self._index, wanted) or wanted.name
+                self.obstacles.twin(path, self._index.path(holder) or b"")
                 return False
         return True
 

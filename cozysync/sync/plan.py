@@ -161,6 +161,7 @@ class _Planner:
         self._gone: set[NodeId] = set()
         self._taken: dict[tuple[NodeId, bytes], NodeId] = {}
         self._left: set[NodeId] = set()
+        self._folded: dict[NodeId, dict[bytes, NodeId]] = {}
         self._blocked: set[NodeId] = set()
 
     def steps(self, touched: Iterable[NodeId]) -> Iterator[Step]:
@@ -263,11 +264,12 @@ class _Planner:
 
     def _index_holder(self, wanted: Wanted) -> NodeId | None:
         row = self._index.at(wanted.parent, wanted.name)
-        if row is None and self._fold is not None:
-            key = self._fold(wanted.name)
+        if row is not None or self._fold is None:
+            return row.node if row is not None else None
+        if wanted.parent not in self._folded:
             rows = self._index.children(wanted.parent)
-            row = next((r for r in rows if self._key(r.name) == key), None)
-        return row.node if row is not None else None
+            self._folded[wanted.parent] = {self._key(row.name): row.node for row in rows}
+        return self._folded[wanted.parent].get(self._key(wanted.name))
 
     def _stays(self, holder: NodeId) -> bool:
         """Whether the holder of a name is to remain just there."""
