@@ -205,6 +205,8 @@ class PosixDisk:
             return False
         if error:
             raise OSError(error, os.strerror(error), one, None, other)
+        self._moved(one)
+        self._moved(other)
         return True
 
     def set_mtime(self, path: bytes, mtime_ns: int) -> None:

@@ -313,11 +313,16 @@ class MemoryDisk:
 
     def exchange(self, one, other):
         self._before("exchange", one, other)
-        first, second = self._at(one), self._at(other)
         here, there = self._parent(one), self._parent(other)
-        self._not_below(first, there[0], one)
-        self._not_below(second, here[0], other)
+        first, second = self._at(one), self._at(other)
+        try:
+            self._not_below(first, there[0], one)
+            self._not_below(second, here[0], other)
+        except OSError:
+            return False  # EINVAL, as from a file system that cannot
         self.files.name((*here, second), (*there, first))
+        self._moved(one)
+        self._moved(other)
         return True
 
     def set_mtime(self, path, mtime_ns):
@@ -380,8 +385,7 @@ class MemoryDisk:
         if node is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         if node.kind is not Kind.DIRECTORY:
-            code = errno.ELOOP if node.kind is Kind.LINK else errno.ENOTDIR
-            raise OSError(code, os.strerror(code), path)
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         self._open[path] = node
         return node
 
@@ -394,13 +398,16 @@ class MemoryDisk:
         return self.files.make(directory, name, kind, data, self._writer)
 
     def _rename(self, old, new, *, replacing):
-        node = self._at(old)
         here, there = self._parent(old), self._parent(new)
+        node = self._at(old)
         taken = there[0].names.get(there[1])
         if taken is not None and not replacing:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
         self._not_below(node, there[0], old)
         self.files.name((*here, None), (*there, node))
+        self._moved(old)
+
+    def _moved(self, old):
         if old in self._open or any(path.startswith(old + b"/") for path in self._open):
             self.forget()
 

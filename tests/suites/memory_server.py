@@ -1,5 +1,6 @@
 """A server in memory: the real store and its rules over dictionaries, and a cable to pull."""
 
+import hashlib
 import math
 import time
 from functools import partial
@@ -239,6 +240,8 @@ class MemoryRemote:
     async def put_pack(self, pack, data):
         await self._line()
         self._refuse()
+        if hashlib.sha256(data).digest() != pack:
+            raise Refused(ErrorCode.WRONG_HASH, "the bytes do not fit the pack's name")
         self._server.put_pack(pack, data)
 
     async def get_pack(self, pack, start, length):
