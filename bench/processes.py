@@ -37,8 +37,9 @@ def run(
 class Server:
     """A server process that may be stopped, killed and started again at the same address."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: object) -> None:
         self.data = data
+        self._options = list(map(str, options))
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -50,9 +51,12 @@ class Server:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        listen = self.url.removeprefix("http://") or "127.0.0.1:0"
+        listen = self.url.partition("://")[2] or "127.0.0.1:0"
         self._process = subprocess.Popen(
-            [*COMMAND, "server", "run", "--data", str(self.data), "--listen", listen],
+            [
+                *[*COMMAND, "server", "run", "--data", str(self.data), "--listen", listen],
+                *self._options,
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )

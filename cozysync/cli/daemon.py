@@ -6,6 +6,7 @@ import typer
 
 from cozysync.cli.client import Client
 from cozysync.cli.options import Json, print_json
+from cozysync.cli.passphrase import PassphraseFd, passphrase_for
 from cozysync.cli.spawn import start_daemon, stop_daemon
 from cozysync.daemon.config import load
 from cozysync.daemon.main import run_daemon
@@ -17,12 +18,14 @@ def start(
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay, and stop with Ctrl-C.")
     ] = False,
+    passphrase_fd: PassphraseFd = None,
 ) -> None:
     """Start the daemon; returns when it is at work."""
     home = Home.locate()
     if foreground:
-        run_daemon(home, load(home.config_file))
-    elif start_daemon(home):
+        passphrase = passphrase_for(home, passphrase_fd)
+        run_daemon(home, load(home.config_file), passphrase)
+    elif start_daemon(home, passphrase_fd):
         typer.echo("The daemon is at work.")
     else:
         typer.echo("The daemon is at work already.")
@@ -34,11 +37,11 @@ def stop() -> None:
     typer.echo("The daemon has stopped." if stopped else "The daemon was not running.")
 
 
-def restart() -> None:
+def restart(passphrase_fd: PassphraseFd = None) -> None:
     """Stop the daemon, if it runs, and start it."""
     home = Home.locate()
     stop_daemon(home)
-    start_daemon(home)
+    start_daemon(home, passphrase_fd)
     typer.echo("The daemon is at work.")
 
 

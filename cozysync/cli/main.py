@@ -12,9 +12,12 @@ from cozysync.cli import (
     approve,
     conflicts,
     daemon,
+    devices,
+    doctor,
     explain,
     folder,
     give,
+    passphrase,
     past,
     phrase,
     recover,
@@ -40,6 +43,9 @@ app.command()(vault.init)
 app.command()(vault.pair)
 app.command()(vault.join)
 app.command()(recover.recover)
+app.add_typer(devices.app, name="devices")
+app.command()(devices.leave)
+app.add_typer(passphrase.app, name="passphrase")
 app.add_typer(phrase.app, name="phrase")
 app.command()(give.give)
 app.add_typer(folder.app, name="folder")
@@ -56,6 +62,7 @@ app.command()(show.log)
 app.command()(past.restore)
 app.command()(past.undo)
 app.add_typer(conflicts.app, name="conflicts")
+app.command()(doctor.doctor)
 app.add_typer(server.app, name="server")
 
 

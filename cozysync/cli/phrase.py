@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cozysync.cli.options import Json, print_json
+from cozysync.cli.passphrase import passphrase_of
 from cozysync.sync.home import Home
 from cozysync.vault import (
     PHRASE_WORDS,
@@ -23,6 +24,7 @@ from cozysync.vault import (
     misplaced_words,
     near_words,
 )
+from cozysync_protocol import VaultId
 
 app = typer.Typer(help="The recovery phrase.", no_args_is_help=True)
 
@@ -55,24 +57,33 @@ class AnotherPhrase(CozyError):
 def check(json: Json = False) -> None:
     """Compare a phrase that you wrote down with this device's vault."""
     home = Home.locate()
+    vault = require_phrase(home)
+    home.phrase_unchecked.unlink(missing_ok=True)
+    if json:
+        print_json({"vault": vault.hex()})
+    else:
+        typer.echo("This is the recovery phrase of this vault. Keep it apart from your devices.")
+
+
+def require_phrase(home: Home) -> VaultId:
+    """Ask for the phrase of this device's vault; returns the vault.
+
+    Raises `AnotherPhrase` or `BadPhrase`.
+    """
     home.require_vault()
-    vault = load_secrets(home.secrets_file).vault
-    assert vault is not None
+    keys = load_secrets(home.secrets_file, ask=passphrase_of()).vault
+    assert keys is not None
     phrase = read_phrase(checked=False)
     try:
-        fits = RootKeys.from_phrase(phrase).vault == vault.vault
+        fits = RootKeys.from_phrase(phrase).vault == keys.vault
     except BadPhrase:
-        wrong = misplaced_words(phrase, vault.vault)
+        wrong = misplaced_words(phrase, keys.vault)
         if not wrong:
             raise
         raise AnotherPhrase(wrong) from None
     if not fits:
-        raise AnotherPhrase(misplaced_words(phrase, vault.vault))
-    home.phrase_unchecked.unlink(missing_ok=True)
-    if json:
-        print_json({"vault": vault.vault.hex()})
-    else:
-        typer.echo("This is the recovery phrase of this vault. Keep it apart from your devices.")
+        raise AnotherPhrase(misplaced_words(phrase, keys.vault))
+    return keys.vault
 
 
 def show_phrase(home: Home, phrase: str, *, asking: bool) -> None:

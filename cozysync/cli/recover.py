@@ -8,20 +8,27 @@ import typer
 
 from cozysync.cli.options import Device, Json, print_json
 from cozysync.cli.phrase import read_phrase
-from cozysync.daemon.config import change, load
+from cozysync.daemon.config import Config, change, load
 from cozysync.daemon.config_keys import device_name
-from cozysync.sync.enrol import InVaultAlready
+from cozysync.sync.enrol import InVaultAlready, check_server
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.recover import Recovered, recover_vault
 from cozysync.sync.seams import real_seams
-from cozysync.vault import RootKeys
+from cozysync.sync.trust import NobodyVouches, ServerTrust
+from cozysync.vault import RootKeys, show_fingerprint
 from cozysync_protocol import ROOT_DEVICE
 
 
 def recover(
     server: Annotated[
         str | None, typer.Option("--server", metavar="URL", help="Where the vault is kept.")
+    ] = None,
+    server_key: Annotated[
+        str | None,
+        typer.Option(
+            "--server-key", metavar="KEY", help="What `cozysync server key` prints on the server."
+        ),
     ] = None,
     device: Device = None,
     json: Json = False,
@@ -36,9 +43,10 @@ def recover(
     with home.lock():
         config = load(home.config_file)
         url = server or config.engine.server or _asked_server()
-        config = change(home.config_file, {"server": url})
+        changes = {"server": url} | ({"server_key": server_key} if server_key else {})
+        config = _meet(home, change(home.config_file, changes))
         root = RootKeys.from_phrase(read_phrase())
-        found = trio.run(_recover, home, config.engine.server or url, root, device or device_name())
+        found = trio.run(_recover, home, config, root, device or device_name())
         home.phrase_unchecked.unlink(missing_ok=True)
     if json:
         print_json({"vault": root.vault.hex(), "device": found.name, "others": found.others})
@@ -50,8 +58,31 @@ def recover(
     typer.echo("Next: cozysync up FOLDER   (what the vault has by that name comes back)")
 
 
-async def _recover(home: Home, url: str, root: RootKeys, name: str) -> Recovered:
-    remote = HttpRemote(url, root.vault, ROOT_DEVICE, root.sign)
+def _meet(home: Home, config: Config) -> Config:
+    """The configuration with the server's key, learnt now when nothing tells it.
+
+    Every entry of the log is signed, so that a false server could at most hold back what is new,
+    and see what the server sees; the person can compare the key.
+    """
+    url, trust = config.engine.server or "", config.trust
+    try:
+        trio.run(check_server, url, trust)
+    except NobodyVouches:
+        trust = ServerTrust(anyone=True)
+        trio.run(check_server, url, trust)
+        key = show_fingerprint(trust.seen)
+        typer.echo(
+            f"Nothing vouches for the server, so it is known from now on by its key:\n    {key}\n"
+            "Compare it with what cozysync server key prints there, if you can.",
+            err=True,
+        )
+        return change(home.config_file, {"server_key": key})
+    return config
+
+
+async def _recover(home: Home, config: Config, root: RootKeys, name: str) -> Recovered:
+    url = config.engine.server or ""
+    remote = HttpRemote(url, root.vault, ROOT_DEVICE, root.sign, trust=config.trust)
     try:
         return await recover_vault(home, remote, root, name, real_seams())
     finally:

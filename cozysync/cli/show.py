@@ -103,9 +103,13 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += ["", *_folder(folder)]
     if not status["folders"]:
         lines += ["", "No folder is in sync on this device. Add one: cozysync folder add PATH"]
-    others = [plain(each["name"]) for each in status["devices"] if not each["this"]]
+    others = [plain(each["name"]) for each in _others(status)]
     lines += ["", "other devices: " + (", ".join(others) or "none yet (cozysync pair)")]
     return lines
+
+
+def _others(status: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in status["devices"] if not each["this"] and not each["revoked"]]
 
 
 def _folder(folder: dict[str, Any]) -> list[str]:

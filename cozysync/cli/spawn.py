@@ -1,11 +1,13 @@
 """Starting the daemon in the background, and stopping it."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
 
 from cozysync.cli.client import Client, NotRunning
+from cozysync.cli.passphrase import passphrase_for
 from cozysync.sync.home import Home
 from cozysync.vault.errors import CozyError, ExitCode
 
@@ -23,23 +25,31 @@ class NotStarted(CozyError):
         self.exit_code = ExitCode(exit_code) if known else ExitCode.FAILED
 
 
-def start_daemon(home: Home) -> bool:
-    """Start the daemon unless it runs; returns whether it had to be started, once it answers."""
+def start_daemon(home: Home, passphrase_fd: int | None = None) -> bool:
+    """Start the daemon unless it runs; returns whether it had to be started, once it answers.
+
+    A passphrase is asked for here, and goes to the daemon through a pipe.
+    """
     home.require_vault()
     client = Client(home)
     if client.is_up():
         return False
     home.prepare()
+    passphrase = passphrase_for(home, passphrase_fd)
+    options = [] if passphrase is None else ["--passphrase-fd", "0"]
     with home.output_file.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cozysync", "start", "--foreground"],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "cozysync", "start", "--foreground", *options],
+            stdin=subprocess.DEVNULL if passphrase is None else subprocess.PIPE,
             stdout=output,
             stderr=output,
             cwd="/",
             env=os.environ | _absolute_home(home),
             start_new_session=True,
         )
+    if process.stdin is not None and passphrase is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin:  # it says itself why it ended
+            process.stdin.write(passphrase.encode() + b"\n")
     give_up = time.monotonic() + START_WITHIN_S
     while not client.is_up():
         code = process.poll()

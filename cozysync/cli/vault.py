@@ -1,6 +1,7 @@
 """`cozysync up`, `init`, `pair` and `join`: how a device comes to have a vault."""
 
 import socket
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,8 @@ from cozysync.cli.client import Client
 from cozysync.cli.folder import add_folder
 from cozysync.cli.options import Device, Json, print_json
 from cozysync.cli.phrase import Yes, show_phrase
+from cozysync.cli.qr import qr
+from cozysync.cli.server_tls import server_key, without_key
 from cozysync.cli.spawn import start_daemon
 from cozysync.daemon.config import Config, change, load
 from cozysync.daemon.config_keys import Address, device_name, parse_address
@@ -23,7 +26,7 @@ from cozysync.sync.enrol import join as join_vault
 from cozysync.sync.home import Home
 from cozysync.sync.remote import Refused
 from cozysync.sync.seams import real_seams
-from cozysync.vault import RootKeys, new_phrase, parse_code
+from cozysync.vault import RootKeys, new_phrase, parse_code, show_fingerprint
 from cozysync_protocol import ErrorCode
 
 DEFAULT_FOLDER = Path("~/CozySync")
@@ -75,11 +78,11 @@ def init(
     home = Home.locate()
     if home.has_vault:
         raise InVaultAlready(home)
-    code = invite if invite is not None else typer.prompt("Invitation code")
+    typed = invite if invite is not None else typer.prompt("Invitation code")
+    code, key = without_key(typed)
     with home.lock():
-        config = change(home.config_file, {"server": server})
-        url = config.engine.server or server
-        trio.run(check_server, url)
+        config = change(home.config_file, {"server": server, "server_key": key})
+        trio.run(check_server, config.engine.server or server, config.trust)
         phrase = new_phrase()
         # Before the vault is made: a kill in between loses nothing, whoever was told the phrase.
         if json:
@@ -87,7 +90,7 @@ def init(
             print_json({"vault": RootKeys.from_phrase(phrase).vault.hex(), "phrase": phrase})
         else:
             show_phrase(home, phrase, asking=not yes)
-        _found(home, url, code, device or device_name(), phrase, asking=invite is None)
+        _found(home, config, code, device or device_name(), phrase, asking=invite is None)
     if not json:
         typer.echo("Next: cozysync up FOLDER   (brings a directory into sync)")
 
@@ -125,10 +128,14 @@ def join(
     if home.has_vault:
         raise InVaultAlready(home)
     parsed = parse_code(code)
+
+    def learn_server_key(key: bytes) -> None:
+        shown = show_fingerprint(key) if key else ""
+        change(home.config_file, {"server": parsed.server, "server_key": shown})
+
     with home.lock():
-        change(home.config_file, {"server": parsed.server})
-        work = partial(join_vault, home, parsed, device or device_name(), real_seams())
-        devices = trio.run(work)
+        name = device or device_name()
+        devices = trio.run(join_vault, home, parsed, name, real_seams(), learn_server_key)
     if json:
         print_json({"server": parsed.server, "devices": devices})
         return
@@ -150,7 +157,7 @@ def _embed(home: Home, listen: str | None) -> Config:
     return change(
         home.config_file,
         {
-            "server": f"http://{address}",
+            "server": f"{'http' if address.is_loopback else 'https'}://{address}",
             "embedded_server.enabled": True,
             "embedded_server.listen": str(address),
         },
@@ -160,28 +167,28 @@ def _embed(home: Home, listen: str | None) -> Config:
 async def _found_here(home: Home, config: Config, name: str, *, asking: bool) -> None:
     """A new vault on the embedded server, which runs just for this; then the daemon runs it."""
     home.prepare()
-    server = EmbeddedServer(home, config.embedded.listen)
+    server = EmbeddedServer(home, config.embedded.listen, tls=config.speaks_tls)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         invitation = await trio.to_thread.run_sync(create_invitation, home.server_data)
-        url = config.engine.server or ""
-        phrase = new_phrase()
+        config = change(home.config_file, {"server_key": server_key(home.server_data)})
+        phrase, url = new_phrase(), config.engine.server or ""
         show_phrase(home, phrase, asking=asking)
-        await found_vault(home, url, invitation, name, phrase, real_seams())
+        await found_vault(home, url, config.trust, invitation, name, phrase, real_seams())
         nursery.cancel_scope.cancel()
 
 
-def _found(home: Home, url: str, code: str, name: str, phrase: str, *, asking: bool) -> None:
+def _found(home: Home, config: Config, code: str, name: str, phrase: str, *, asking: bool) -> None:
     """Make the vault; a code that was typed wrongly is asked for again, for the same phrase."""
     while True:
-        work = partial(found_vault, home, url, code, name, phrase, real_seams())
+        url = config.engine.server or ""
         try:
-            trio.run(work)
+            trio.run(found_vault, home, url, config.trust, code, name, phrase, real_seams())
         except Refused as error:
             if error.code is not ErrorCode.BAD_INVITATION or not asking:
                 raise
             typer.echo(str(error), err=True)
-            code = typer.prompt("Invitation code")
+            code, _ = without_key(typer.prompt("Invitation code"))
         else:
             return
 
@@ -209,6 +216,8 @@ def _free_port(host: str) -> int:
 def _show_code(code: str) -> None:
     typer.echo("On the other device, within ten minutes:\n")
     typer.echo(f"    cozysync join {code}\n")
+    if sys.stdout.isatty():
+        typer.echo(qr(code))
     if code.startswith(("127.", "localhost", "[::1]")):
         typer.echo(
             "The server listens on this machine only, so the code works here alone. For other"

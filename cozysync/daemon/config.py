@@ -17,6 +17,8 @@ import tomli_w
 from cozysync.daemon.config_keys import KEYS, Address, Value, parse_address
 from cozysync.replica import Retention
 from cozysync.sync.config import EngineConfig
+from cozysync.sync.trust import ServerTrust
+from cozysync.vault import read_fingerprint
 from cozysync.vault.errors import CozyError, ExitCode
 
 
@@ -43,6 +45,16 @@ class Config:
     engine: EngineConfig
     embedded: EmbeddedServer
     log_level: str
+
+    @property
+    def trust(self) -> ServerTrust:
+        """How the server is known."""
+        return ServerTrust(self.engine.server_key)
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the server is spoken to by TLS."""
+        return (self.engine.server or "").startswith("https://")
 
 
 def load(path: Path) -> Config:
@@ -114,6 +126,7 @@ def _config(values: Mapping[str, Value]) -> Config:
         engine=EngineConfig(
             device=value("device"),
             server=value("server") or None,
+            server_key=read_fingerprint(value("server_key")) if value("server_key") else b"",
             trash_days=value("trash_days"),
             mass_delete_share=value("mass_delete_share"),
             scan_interval_s=value("scan_interval"),

@@ -3,6 +3,7 @@
 One list; reading, checking, messages and the documentation all follow from it.
 """
 
+import ipaddress
 import re
 import socket
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from cozysync.sync.config import (
     DEFAULT_TRANSFERS,
     DEFAULT_TRASH_DAYS,
 )
+from cozysync.vault import read_fingerprint
 from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -29,6 +31,14 @@ class Address:
 
     host: str
     port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -90,6 +100,14 @@ def _url(value: Value) -> Value:
     return value.rstrip("/")
 
 
+def _fingerprint(value: Value) -> Value:
+    if not isinstance(value, str):
+        raise ValueError("a text")
+    if value:
+        read_fingerprint(value)
+    return value
+
+
 def _whole(least: int, most: int) -> Callable[[Value], Value]:
     def check(value: Value) -> Value:
         if type(value) is not int or not least <= value <= most:
@@ -138,6 +156,14 @@ KEYS: tuple[Key, ...] = (
         "URL",
         _url,
         "The server's address; set when the vault is made or joined.",
+    ),
+    Key(
+        "server_key",
+        lambda: "",
+        "43 characters",
+        _fingerprint,
+        "What `cozysync server key` prints on the server: whoever does not hold that key is not "
+        "spoken to. Empty when an authority vouches for the server, or without TLS.",
     ),
     Key(
         "trash_days",

@@ -24,6 +24,7 @@ from cozysync.daemon.answers import (
     route,
     text,
 )
+from cozysync.daemon.control_devices import device_routes
 from cozysync.daemon.control_held import held_routes
 from cozysync.daemon.control_past import past_routes
 from cozysync.daemon.control_trust import trust_routes
@@ -102,6 +103,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             *past_routes(slot),
             *held_routes(slot),
             *trust_routes(slot),
+            *device_routes(slot),
             route("POST", "/v1/stop", stop_daemon),
         ],
         exception_handlers={404: not_found, 405: not_found},

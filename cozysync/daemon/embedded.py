@@ -33,10 +33,11 @@ class EmbeddedServer:
     `options` are more of the command's.
     """
 
-    def __init__(self, home: Home, listen: Address, *options: str) -> None:
+    def __init__(self, home: Home, listen: Address, *options: str, tls: bool) -> None:
         self._options = options
         self._home = home
         self._listen = listen
+        self._tls = tls
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """One life of the server; a part for the supervisor. Raises `ServerDown` when it ends."""
@@ -60,6 +61,7 @@ class EmbeddedServer:
         command = [sys.executable, "-m", "cozysync", "server", "run", "--until-input-ends"]
         command += ["--data", str(self._home.server_data), "--listen", str(self._listen)]
         command += self._options
+        command.append("--tls" if self._tls else "--plain")
         with self._home.server_log_file.open("ab") as log:
             return await trio.lowlevel.open_process(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log

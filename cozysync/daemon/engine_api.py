@@ -12,6 +12,7 @@ from cozysync.sync.approvals import Approvals
 from cozysync.sync.explainer import Explainer
 from cozysync.sync.home import Home
 from cozysync.sync.inbox import Inbox
+from cozysync.sync.members import Members
 from cozysync.sync.past import Past
 from cozysync.sync.status import Status
 from cozysync.sync.verify import Verifier
@@ -88,6 +89,10 @@ class EngineLike(Protocol):
     @property
     def alarms(self) -> Alarms:
         """The alarm that stands, and ending it."""
+
+    @property
+    def members(self) -> Members:
+        """The devices, and what may be done with them."""
 
     async def give(self, invitation: str) -> None:
         """Give everything to a server that has lost it all."""

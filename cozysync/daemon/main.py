@@ -30,8 +30,8 @@ _OWNER_ONLY = 0o177
 _log = logging.getLogger(__name__)
 
 
-def run_daemon(home: Home, config: Config) -> None:
-    """Work until SIGTERM, SIGINT or a request to stop.
+def run_daemon(home: Home, config: Config, passphrase: str | None = None) -> None:
+    """Work until SIGTERM, SIGINT or a request to stop; `passphrase` opens the keys, if it must.
 
     Raises `HomeInUse` when another daemon does already, and whatever keeps the engine from
     starting at all (`DamagedDatabase`, `SecretsFileDamaged`…).
@@ -40,7 +40,7 @@ def run_daemon(home: Home, config: Config) -> None:
     with home.lock():
         handler = start_log(home.log_file, config.log_level)
         try:
-            trio.run(_daemon, home, config)
+            trio.run(_daemon, home, config, passphrase)
         except BaseException as error:
             cause = plain_error(error)
             _log.error("the daemon ends: %s", cause, exc_info=error)
@@ -49,10 +49,10 @@ def run_daemon(home: Home, config: Config) -> None:
             stop_log(handler)
 
 
-async def _daemon(home: Home, config: Config) -> None:
+async def _daemon(home: Home, config: Config, passphrase: str | None) -> None:
     stopping = trio.Event()
     supervisor = Supervisor()
-    slot = EngineSlot(home, config, _build, supervisor)
+    slot = EngineSlot(home, config, partial(_build, passphrase), supervisor)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_heed_signals, stopping.set)
         if config.embedded.enabled:
@@ -63,6 +63,7 @@ async def _daemon(home: Home, config: Config) -> None:
                 str(config.embedded.grace_days),
                 "--active-days",
                 str(config.embedded.active_days),
+                tls=config.speaks_tls,
             )
             await nursery.start(partial(supervisor.keep, "embedded server", server.run))
         await nursery.start(partial(supervisor.keep, "engine", slot.run))
@@ -74,8 +75,9 @@ async def _daemon(home: Home, config: Config) -> None:
     home.socket.unlink(missing_ok=True)
 
 
-def _build(home: Home, config: Config) -> Engine:
-    return Engine(home, config=config.engine, seams=real_seams())
+def _build(passphrase: str | None, home: Home, config: Config) -> Engine:
+    ask = (lambda: passphrase) if passphrase is not None else None
+    return Engine(home, config=config.engine, seams=real_seams(), ask=ask)
 
 
 async def _serve(control: Starlette, socket: Path, stopping: trio.Event) -> None:

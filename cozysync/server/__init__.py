@@ -4,7 +4,7 @@ from cozysync.server.app import Server
 from cozysync.server.collection import DAY_S, Keeping
 from cozysync.server.failures import ServerError
 from cozysync.server.packs import DirectoryPacks
-from cozysync.server.serve import create_invitation, serve
+from cozysync.server.serve import Tls, create_invitation, serve
 from cozysync.server.store import SqliteStore
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Server",
     "ServerError",
     "SqliteStore",
+    "Tls",
     "create_invitation",
     "serve",
 ]

@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cozysync.server.failures import ServerError
-from cozysync.server.layout import DATABASE, PACKS, needed_packs, packs_on_disk, reading
+from cozysync.server.layout import (
+    CERTIFICATE,
+    DATABASE,
+    PACKS,
+    SERVER_KEY,
+    needed_packs,
+    packs_on_disk,
+    reading,
+)
 from cozysync.server.serve import locked
 from cozysync.server.verify import FindingKind, Report, damage_of, verify
 
@@ -47,6 +55,7 @@ def backup(data: Path, to: Path) -> Copied:
         _copy_database(data, to)
         more = _copy_packs(data, to, link=True)
         packs, size = packs + more[0], size + more[1]
+        _copy_keys(data, to)
         (to / (DATABASE + _NEW)).replace(to / DATABASE)
         _sync(to)
         report = verify(to, contents=False)
@@ -80,6 +89,7 @@ def restore(data: Path, source: Path, *, replace: bool = False) -> Copied:
         _set_aside(data)
         _copy_database(source, data)
         _void_invitations(data / (DATABASE + _NEW))
+        _copy_keys(source, data)
         (data / (DATABASE + _NEW)).replace(data / DATABASE)
         _sync(data)
     return Copied(packs, size, verify(data, contents=False))
@@ -110,6 +120,19 @@ def _check_target(data: Path, to: Path) -> None:
 
 
 # --- the database
+
+
+def _copy_keys(source: Path, to: Path) -> None:
+    """Copy the key that devices know the server by: with another one they would not speak to it."""
+    for name in (CERTIFICATE, SERVER_KEY):
+        if not (source / name).exists():
+            continue
+        path = to / (name + _NEW)
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write((source / name).read_bytes())
+        path.replace(to / name)
 
 
 def _copy_database(source: Path, to: Path) -> None:

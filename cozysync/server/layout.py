@@ -15,6 +15,12 @@ DAMAGED = "damaged"
 """Packs whose bytes do not fit their name, moved here so that devices send them again."""
 
 
+CERTIFICATE = "tls.pem"
+"""The certificate that the server made itself, and its private key."""
+SERVER_KEY = "server-key"
+"""The fingerprint that devices know the server by; not there when an authority vouches for it."""
+
+
 @contextmanager
 def reading(data: Path) -> Iterator[sqlite3.Connection]:
     """The database as it is at one moment, whoever writes to it meanwhile.

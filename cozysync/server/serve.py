@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,14 @@ from cozysync.server.store import SqliteStore
 
 # Enough for an upload of one pack on a slow line to end in peace.
 STOP_WITHIN_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM: the certificate with its chain, and its key (None: in the same file)."""
+
+    certificate: Path
+    key: Path | None = None
 
 
 class _Runner(uvicorn.Server):
@@ -44,12 +53,12 @@ def serve(
     ready: Callable[[str], None],
     keeping: Keeping | None = None,
     quota_bytes: int | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is told the URL once requests are answered.
 
-    A vault may keep `quota_bytes` here, or whatever fits the disk.
-
-    Port 0 takes a free one. Raises `ServerError` when the directory is in use or damaged, or
+    A vault may keep `quota_bytes` here, or whatever fits the disk. Without `tls` it speaks plain
+    HTTP. Port 0 takes a free one. Raises `ServerError` when the directory is in use or damaged, or
     the address cannot be had.
     """
     with locked(data):
@@ -73,9 +82,12 @@ def serve(
             http=PatientProtocol,
             timeout_graceful_shutdown=STOP_WITHIN_S,
             timeout_keep_alive=75,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
         shown = f"[{host}]" if ":" in host else host
-        ready(f"http://{shown}:{listener.getsockname()[1]}")
+        scheme = "https" if tls else "http"
+        ready(f"{scheme}://{shown}:{listener.getsockname()[1]}")
         _Runner(config, server).run(sockets=[listener])
 
 

@@ -32,12 +32,13 @@ class AlarmKind(StrEnum):
     UNKNOWN_DEVICE = "unknown-device"
     FORGERY = "forgery"
     LOCKED_OUT = "locked-out"
+    REVOKED = "revoked"
     REFUSED = "refused"
 
     @property
     def is_evidence(self) -> bool:
         """Whether only a person may end the alarm."""
-        return self not in (AlarmKind.LOCKED_OUT, AlarmKind.REFUSED)
+        return self not in (AlarmKind.LOCKED_OUT, AlarmKind.REVOKED, AlarmKind.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def kind_of_error(error: Exception) -> AlarmKind | None:
             return AlarmKind.FORGERY
         case MissingEpoch():
             return AlarmKind.LOCKED_OUT
+        case Refused(code=ErrorCode.DEVICE_REVOKED):
+            return AlarmKind.REVOKED
         case Refused():
             return AlarmKind.REFUSED
     return None
@@ -102,6 +105,8 @@ _REASONS = {
     AlarmKind.UNKNOWN_DEVICE: "The server's log holds an entry of a device that may not write",
     AlarmKind.FORGERY: "The server's log holds an entry that does not verify",
     AlarmKind.LOCKED_OUT: "The vault goes on under a secret that this device was not given",
+    AlarmKind.REVOKED: "The server says that this device was revoked, and takes and gives nothing "
+    "any more",
     AlarmKind.REFUSED: "The server refuses this device",
 }
 _EVIDENCE = (
@@ -114,6 +119,9 @@ _REMEDIES = {
     "docs/ALARMS.md says more.",
     AlarmKind.LOCKED_OUT: "If this device was revoked, pair it again from another device. "
     "Otherwise: cozysync alarm --try-again.",
+    AlarmKind.REVOKED: "See on another device whether it is so: cozysync devices list --all. To "
+    "bring this one in again: cozysync leave, then cozysync join with a code of cozysync pair on "
+    "another device, then cozysync folder add; what you changed here comes along.",
     AlarmKind.REFUSED: "Check that it is the right server, and its log; then: cozysync alarm "
-    "--try-again. If this device was revoked, pair it again from another device.",
+    "--try-again.",
 }

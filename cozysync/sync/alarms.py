@@ -5,6 +5,7 @@ import trio
 from cozysync.sync.alarm import Alarm, kind_of_error
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.seams import Seams
+from cozysync.sync.status import Blocked
 
 _ALARM = "alarm"
 
@@ -18,6 +19,11 @@ class Alarms:
         kept = ledger.replica.settings.get(_ALARM)
         self.standing = Alarm.decode(kept) if kept else None
         self._changed = trio.Event()
+
+    def troubles(self) -> tuple[Blocked, ...]:
+        """The alarm for a person, if one stands."""
+        alarm = self.standing
+        return (Blocked("", alarm.reason, alarm.remedy),) if alarm is not None else ()
 
     async def met(self, error: Exception) -> bool:
         """Raise an alarm for this error; whether it is one. The first stays until it is ended."""

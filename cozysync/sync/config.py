@@ -18,7 +18,8 @@ DEFAULT_TRANSFERS = 4
 class EngineConfig:
     """The settings of one engine.
 
-    `device` is the name that others see. `server` is the server's URL. Deleted and
+    `device` is the name that others see. `server` is the server's URL, and
+    `server_key` the fingerprint of its key (empty: an authority vouches). Deleted and
     replaced files rest `trash_days` days. A scan that would delete more than `mass_delete_share`
     (0 to 1) of a folder asks first. Every `scan_interval_s` seconds all folders are looked
     through. `uploads` and `downloads` are how many packs move at once. `retention` is how long
@@ -27,6 +28,7 @@ class EngineConfig:
 
     device: str
     server: str | None = None
+    server_key: bytes = b""
     trash_days: int = DEFAULT_TRASH_DAYS
     mass_delete_share: float = DEFAULT_MASS_DELETE_SHARE
     scan_interval_s: float = DEFAULT_SCAN_INTERVAL_S

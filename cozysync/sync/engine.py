@@ -9,7 +9,6 @@ import trio
 
 import cozysync
 from cozysync.replica import FolderRow, FolderState
-from cozysync.sync.alarm import Alarm
 from cozysync.sync.alarms import Alarms
 from cozysync.sync.approvals import Approvals
 from cozysync.sync.bindings import bind, set_state, unbind
@@ -23,13 +22,15 @@ from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.inbox import Inbox
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
+from cozysync.sync.members import Members
+from cozysync.sync.memory import memory_in_use
 from cozysync.sync.merger import Merger
-from cozysync.sync.offer import Offering, begin_offer
+from cozysync.sync.offer import Known, Offering, begin_offer
 from cozysync.sync.past import Past
 from cozysync.sync.paths import Paths
 from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
-from cozysync.sync.remote import Remote
+from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.repair import Repairs
 from cozysync.sync.replica import open_replica
 from cozysync.sync.roots import root_of
@@ -39,17 +40,16 @@ from cozysync.sync.snapshot_maker import SnapshotMaker
 from cozysync.sync.snapshots import Starter
 from cozysync.sync.status import (
     Amount,
-    Blocked,
-    DeviceStatus,
     FolderStatus,
     ServerStatus,
     State,
     Status,
     overall,
 )
+from cozysync.sync.trust import ServerTrust
 from cozysync.sync.upload import Uploader
 from cozysync.sync.verify import Verifier
-from cozysync.vault import CozyError, VaultKeys, load_secrets, save_secrets
+from cozysync.vault import Ask, CozyError, VaultKeys, load_secrets, save_secrets
 from cozysync_conflict import Policy
 from cozysync_protocol import ForkDetected, ProtocolError, RolledBack
 
@@ -75,12 +75,18 @@ class Engine:
     """One device at work. Everything but `run` may be called once `run` has started."""
 
     def __init__(
-        self, home: Home, *, config: EngineConfig, seams: Seams, remote: Remote | None = None
+        self,
+        home: Home,
+        *,
+        config: EngineConfig,
+        seams: Seams,
+        remote: Remote | None = None,
+        ask: Ask | None = None,
     ) -> None:
         self._home = home
         self._config = config
         self._seams = seams
-        secrets = load_secrets(home.secrets_file, seams.entropy)
+        secrets = load_secrets(home.secrets_file, seams.entropy, ask)
         if secrets.vault is None:
             home.require_vault()
             raise CozyError("The secrets hold no vault.", "Join one: cozysync join CODE.")
@@ -91,6 +97,7 @@ class Engine:
 
         self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
         self.link = Link(seams)
+        self._lock = secrets.lock.kind.name.lower()
         self.alarms = Alarms(self.ledger, seams)
         self._root_wrapping = secrets.root_wrapping
         self.remote = remote or HttpRemote(
@@ -99,9 +106,11 @@ class Engine:
             secrets.device.id,
             secrets.device.sign,
             self.link.heard_time,
+            ServerTrust(config.server_key),
         )
         starter = Starter(self.ledger, self.link, self.remote, seams)
         self._puller = Puller(self.ledger, self.link, self.remote, starter)
+        self.members = Members(self.ledger, self._puller, secrets.root_wrapping)
         self.snapshots = SnapshotMaker(self.ledger, self.link, self.remote, seams)
         downloader = Downloader(self.ledger, self.link, self.remote, seams, config.downloads)
         self.inbox = Inbox(self.ledger, downloader)
@@ -157,8 +166,9 @@ class Engine:
             nursery.start_soon(end_when_full)
             try:
                 settled = await self._settle()
-            except (RolledBack, ForkDetected) as error:
-                await self.alarms.met(error)
+            except (RolledBack, ForkDetected, Refused) as error:
+                if not await self.alarms.met(error):
+                    raise
             nursery.cancel_scope.cancel()
         alarm = self.alarms.standing
         if alarm is not None:
@@ -198,18 +208,16 @@ class Engine:
         """Everything about this device, now."""
         folders = tuple(self._folder_status(row) for row in self._rows.values())
         waiting = self.replica.outbox.count()
-        state = self.ledger.log_state()
-        names = self.ledger.device_names() if state.devices else {}
-        me = self.ledger.device.id
+        devices = self.members.all()
         alarm = self.alarms.standing
         return Status(
             state=overall(
                 folders,
                 reachable=self.link.reachable,
-                alarm=alarm is not None or self.link.is_stranger or self.link.full is not None,
+                alarm=alarm is not None or self.link.needs_a_person,
                 busy=waiting > 0,
             ),
-            device=names.get(me, self._config.device),
+            device=next((each.name for each in devices if each.this), self._config.device),
             server=ServerStatus(
                 self.remote.url,
                 self.link.reachable,
@@ -219,13 +227,11 @@ class Engine:
             ),
             folders=folders,
             conflicts=self.inbox.count(),
-            devices=tuple(
-                DeviceStatus(names[device], device.hex(), None, each.seen, device == me)
-                for device, each in state.devices.items()
-            ),
-            attention=(*filter(None, (_told(alarm),)), *self.link.troubles(self.remote.url)),
+            devices=devices,
+            keys=self._lock,
+            attention=(*self.alarms.troubles(), *self.link.troubles(self.remote.url)),
             outbox=waiting,
-            memory=_memory(),
+            memory=memory_in_use(),
             version=cozysync.__version__,
             alarm=alarm,
         )
@@ -242,7 +248,11 @@ class Engine:
     async def pair(self) -> Offering:
         """Begin to add a device."""
         return await begin_offer(
-            self.ledger, self.remote, self._puller, self._root_wrapping, self._seams.entropy
+            self.ledger,
+            self.remote,
+            self._puller,
+            Known(self._root_wrapping, self._config.server_key),
+            self._seams.entropy,
         )
 
     async def give(self, invitation: str) -> None:
@@ -360,6 +370,7 @@ class Engine:
             self.repairs.run,
             self.snapshots.run,
             self._setbacks.run,
+            self.members.run,
         )
         while True:
             await self.alarms.until(standing=False)
@@ -386,15 +397,3 @@ def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[Exception]:
             yield from leaves_of(error)
         elif isinstance(error, Exception):
             yield error
-
-
-def _told(alarm: Alarm | None) -> Blocked | None:
-    return Blocked("", alarm.reason, alarm.remedy) if alarm is not None else None
-
-
-def _memory() -> int:
-    try:
-        with Path("/proc/self/statm").open() as file:
-            return int(file.read().split()[1]) * 4096
-    except OSError:
-        return 0

@@ -5,7 +5,8 @@ vault, and whatever else was left by an attempt that broke off is thrown away by
 caller holds the home's lock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
@@ -13,6 +14,7 @@ from cozysync.sync.log_reader import WrongLog, read_controls
 from cozysync.sync.remote import Refused
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
+from cozysync.sync.trust import ServerTrust
 from cozysync.vault import (
     CozyError,
     DeviceKeys,
@@ -26,6 +28,7 @@ from cozysync.vault import (
     VaultKeys,
     WrongCode,
     create_vault,
+    default_lock,
     save_secrets,
     vault_keys_from_log,
 )
@@ -67,9 +70,9 @@ class NobodyWaits(CozyError):
         )
 
 
-async def check_server(url: str) -> None:
+async def check_server(url: str, trust: ServerTrust) -> None:
     """Return when a server that speaks this version answers there; raises `Unreachable`."""
-    remote = HttpRemote(url)
+    remote = HttpRemote(url, trust=trust)
     try:
         await remote.info()
     finally:
@@ -77,7 +80,13 @@ async def check_server(url: str) -> None:
 
 
 async def found(
-    home: Home, url: str, invitation: str, name: str, phrase: str, seams: Seams
+    home: Home,
+    url: str,
+    trust: ServerTrust,
+    invitation: str,
+    name: str,
+    phrase: str,
+    seams: Seams,
 ) -> VaultId:
     """Make a vault on the server at `url`, with this device, called `name`, as its first.
 
@@ -88,7 +97,7 @@ async def found(
     begin(home)
     root, device = RootKeys.from_phrase(phrase), DeviceKeys.generate(seams.entropy)
     created = create_vault(root, device, name, seams.entropy)
-    remote = HttpRemote(url)
+    remote = HttpRemote(url, trust=trust)
     try:
         await remote.create_vault(invitation, encode_entry(created.entry))
     finally:
@@ -98,20 +107,32 @@ async def found(
     return root.vault
 
 
-async def join(home: Home, code: PairingCode, name: str, seams: Seams) -> int:
+async def join(
+    home: Home,
+    code: PairingCode,
+    name: str,
+    seams: Seams,
+    learn_server_key: Callable[[bytes], None],
+) -> int:
     """Join the vault of the device that shows `code`; returns how many devices are in it.
+
+    The conversation needs no trust in the server; by what to know it from then on the other device
+    tells, and `learn_server_key` is called with that before this device is in.
 
     Raises `InVaultAlready`, `NobodyWaits`, `WrongCode`, `PairingFailed`, `WrongLog`,
     `Unreachable`, `Refused` or `BadName`.
     """
     begin(home)
     device = DeviceKeys.generate(seams.entropy)
-    outside = HttpRemote(code.server)
+    outside = HttpRemote(code.server, trust=ServerTrust(anyone=True))
     try:
         grant = await _converse(outside, code, Newcomer(device.public, name), seams)
     finally:
         await outside.close()
-    inside = HttpRemote(code.server, grant.vault, device.id, device.sign)
+    learn_server_key(grant.server_key)
+    inside = HttpRemote(
+        code.server, grant.vault, device.id, device.sign, trust=ServerTrust(grant.server_key)
+    )
     try:
         keys, devices = await _read_log(inside, device, grant, seams)
     finally:
@@ -193,4 +214,4 @@ def finish(home: Home, secrets: Secrets, first: tuple[Entry, Position] | None) -
                 replica.outbox.acknowledge(entry.header.sequence, position)
     finally:
         replica.close()
-    save_secrets(home.secrets_file, secrets)
+    save_secrets(home.secrets_file, replace(secrets, lock=default_lock()))

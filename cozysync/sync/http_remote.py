@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from cozysync.sync.remote import End, Refused, Unreachable
+from cozysync.sync.trust import NobodyVouches, ServerTrust, is_about_certificate
 from cozysync_protocol import (
     MAX_ENTRY,
     MAX_MAILBOX_MESSAGE,
@@ -68,7 +69,9 @@ class HttpRemote:
 
     `sign` is the device's signature, None for a device that has no vault yet and may only use
     mailboxes and `create_vault`. `heard_time` is told the server's wall-clock time, in seconds
-    since 1970, with every answer. `transport` carries the requests; None for the network.
+    since 1970, with every answer. `trust` says how the server is known when it speaks TLS;
+    `Downgraded` is raised when its key is known and it would not. `transport` carries the
+    requests; None for the network.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class HttpRemote:
         device: DeviceId | None = None,
         sign: Callable[[bytes], bytes] | None = None,
         heard_time: Callable[[float], None] | None = None,
+        trust: ServerTrust | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
@@ -92,6 +96,7 @@ class HttpRemote:
             headers={"accept-encoding": "identity"},
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=60),
             trust_env=False,
+            verify=(trust or ServerTrust()).context(self.url),
             transport=transport,
         )
 
@@ -291,6 +296,8 @@ class HttpRemote:
                         return
                     problem, retry_after_s = await self._problem(response), _retry_after(response)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if is_about_certificate(error):
+                    raise NobodyVouches(self.url) from error
                 raise Unreachable(self.url, _said(error)) from error
             if problem.code is not ErrorCode.NO_SESSION or not own or last:
                 raise Refused(problem.code, problem.detail, retry_after_s)

@@ -52,6 +52,7 @@ from cozysync_protocol import (
     advance,
     decode_control,
     decode_entry,
+    hands_out_secrets,
 )
 from cozysync_protocol import Sequence as EntrySequence
 
@@ -274,12 +275,13 @@ class Ledger:
             bodies: list[SealedBody] = []
             for frame in frames:
                 entry = decode_entry(frame.entry)
+                before = state
                 state = advance(state, entry, position=frame.position, head=frame.head)
                 if entry.header.device == self.device.id:
                     self.replica.outbox.acknowledge(entry.header.sequence, frame.position)
                 if entry.header.kind is EntryKind.SEALED:
                     bodies.append(self._opened(entry))
-                else:
+                elif hands_out_secrets(before, state):
                     self.learn([decode_control(entry.body)])
             self.replica.cursor.save(state)
             self.replica.frames.add(frames)
@@ -345,9 +347,12 @@ class Ledger:
             self._retired = True
         self.replica.chunks.add(locations, announced=True)
         self._note_arrivals(locations)
-        for body in bodies:
-            if body.batch.operations:
-                self._clock.observe(body.batch.operations[-1].stamp.time)
+        heard: dict[DeviceId, int] = {}
+        for batch in (body.batch for body in bodies if body.batch.operations):
+            self._clock.observe(batch.operations[-1].stamp.time)
+            heard[DeviceId(batch.device)] = batch.operations[-1].stamp.time
+        for device, time in heard.items():
+            self.replica.settings.set_int(last_written(device), time)
         self.replica.settings.set_int(CLOCK, self._clock.last)
         batches = [body.batch for body in bodies]
         self.replica.history.add(batches)
@@ -364,6 +369,11 @@ class Ledger:
         with self.replica.database.transaction():
             for sequence, position in zip(sent, positions, strict=True):
                 self.replica.outbox.acknowledge(sequence, position)
+
+
+def last_written(device: DeviceId) -> str:
+    """The setting that holds the hybrid time of a device's newest entry."""
+    return f"last written {device.hex()}"
 
 
 def _parts(action: Action, first: Dot) -> Iterable[Action]:

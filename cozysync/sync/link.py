@@ -13,6 +13,7 @@ import trio
 from cozysync.sync.remote import Refused, Unreachable
 from cozysync.sync.seams import Seams
 from cozysync.sync.status import Blocked, clock_trouble, stranger_trouble
+from cozysync.sync.trust import ServerKeyChanged
 from cozysync_protocol import ErrorCode
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Link:
         self.reachable = False
         self.last_contact: float | None = None
         self.trouble: str | None = None
+        self.doubt: ServerKeyChanged | None = None
         self.clock_error_s = 0.0
         self._heard: tuple[float, float] | None = None
         # The server answers, and does not know this device (any more).
@@ -55,6 +57,7 @@ class Link:
                     answer = await call()
                 except Unreachable as error:
                     self.lost(error.message)
+                    self.doubt = error if isinstance(error, ServerKeyChanged) else None
                     await self._pause(pause)
                 except Refused as error:
                     self.is_stranger = error.code is ErrorCode.NO_SESSION
@@ -74,6 +77,11 @@ class Link:
         """The refusal for want of room that something is waiting out just now."""
         return next(iter(self._full.values()), None)
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the server does not know this device, is not who it was, or has no room."""
+        return self.is_stranger or self.doubt is not None or self.full is not None
+
     async def until_full(self) -> None:
         """Try at once what waits for room, and return when the server has refused it (again)."""
         self._again.set()
@@ -84,7 +92,9 @@ class Link:
         """What a person should know of the server at `url` and of this computer's clock."""
         full = self.full
         room = Blocked(url, full.message, full.remedy) if full is not None else None
-        found = (stranger_trouble(self.is_stranger), room, clock_trouble(self.clock_error_s))
+        doubt = Blocked("", self.doubt.message, self.doubt.remedy) if self.doubt else None
+        strange = stranger_trouble(self.is_stranger)
+        found = (doubt, strange, room, clock_trouble(self.clock_error_s))
         return tuple(each for each in found if each is not None)
 
     async def until_reachable(self) -> None:
@@ -95,7 +105,7 @@ class Link:
     def contact(self) -> None:
         """The server answered just now."""
         self.last_contact = self._seams.now_ns() / 1e9
-        self.trouble = None
+        self.trouble = self.doubt = None
         self.is_stranger = False
         self.reachable = True
         self._reached.set()

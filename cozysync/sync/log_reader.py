@@ -20,6 +20,7 @@ from cozysync_protocol import (
     advance,
     decode_control,
     decode_entry,
+    hands_out_secrets,
 )
 
 
@@ -39,7 +40,7 @@ async def read_controls(
     unlock: Callable[[Sequence[Control]], VaultKeys],
     check: Callable[[LogState], None] = lambda state: None,
 ) -> tuple[LogState, list[Control]]:
-    """The verified end of the log, and its control actions in order.
+    """The verified end of the log, and in order the control actions that hand out secrets.
 
     Reading begins at a snapshot when there is one, which `unlock` gives the keys to. `check` is
     shown the state at the beginning and after every entry. Raises `WrongLog`, what `check`
@@ -52,9 +53,10 @@ async def read_controls(
             async for frames in answers:
                 for frame in frames:
                     entry = decode_entry(frame.entry)
+                    before = state
                     state = advance(state, entry, position=frame.position, head=frame.head)
                     check(state)
-                    if entry.header.kind is EntryKind.CONTROL:
+                    if entry.header.kind is EntryKind.CONTROL and hands_out_secrets(before, state):
                         controls.append(decode_control(entry.body))
         if maker is not None and state.devices[maker].revoked:
             raise ForkDetected("the revocation of the device that made the snapshot is held back")
@@ -75,11 +77,6 @@ async def _beginning(
     if not members.are_behind(pointer):
         return LogState(vault), [], None
     members.check(pointer)
-    before = [
-        control
-        for frame, control in zip(frames, members.controls, strict=True)
-        if frame.position <= pointer.position
-    ]
     opening = await opening_of(remote, unlock(members.controls), pointer)
     members.check_opening(pointer, opening.state)
-    return opening.state, before, pointer.device
+    return opening.state, members.controls_up_to(pointer.position), pointer.device

@@ -1,6 +1,7 @@
 """Letting another device in: the side that shows the code."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import trio
 
@@ -15,6 +16,16 @@ Entropy = Callable[[int], bytes]
 
 # A waiting read of the mailbox; it is asked again until the code has expired.
 WAIT_S = 30
+# Each needs another device to start an epoch in the same moment.
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a newcomer is told besides: the root's public wrapping key, and the server's key."""
+
+    root_wrapping: bytes
+    server_key: bytes = b""
 
 
 class Offering:
@@ -25,14 +36,14 @@ class Offering:
         ledger: Ledger,
         remote: Remote,
         puller: Puller,
-        root_wrapping: bytes,
+        known: Known,
         code: PairingCode,
         offer: Offer,
     ) -> None:
         self._ledger = ledger
         self._remote = remote
         self._puller = puller
-        self._root_wrapping = root_wrapping
+        self._known = known
         self._box = code.mailbox
         self._offer = offer
         self.code = str(code)
@@ -56,12 +67,21 @@ class Offering:
         await self._leave(1, self._offer.confirm(await self._collect(0)))
         newcomer = self._offer.meet(await self._collect(1))
         name, state = await self._enrol(newcomer)
-        grant = Grant(state.root_signing, self._root_wrapping, state.position, state.head)
+        grant = Grant(
+            state.root_signing,
+            self._known.root_wrapping,
+            state.position,
+            state.head,
+            self._known.server_key,
+        )
         await self._leave(2, self._offer.grant(grant))
         return name
 
     async def _enrol(self, newcomer: Newcomer) -> tuple[str, LogState]:
-        """Write the enrolment, and return once the server's log is seen to hold it."""
+        """Write the enrolment, and return once the server's log is seen to hold it.
+
+        An epoch that another device started just then makes it incomplete, and it is written anew.
+        """
 
         def write() -> tuple[str, int]:
             name = free_name(newcomer.name, set(self._ledger.device_names().values()))
@@ -69,11 +89,18 @@ class Offering:
             with self._ledger.replica.database.transaction():
                 return name, self._ledger.write_control(encode_control(control))
 
-        name, sequence = await self._ledger.do(write)
+        for _ in range(_TRIES):
+            name, sequence = await self._ledger.do(write)
+            state = await self._logged(sequence)
+            if newcomer.keys.device in state.devices:
+                return name, state
+        raise PairingFailed("Other devices change the vault's keys again and again.")
+
+    async def _logged(self, sequence: int) -> LogState:
         while True:
             state = await self._ledger.do(self._ledger.log_state)
             if state.devices[self._ledger.device.id].sequence >= sequence:
-                return name, state
+                return state
             await self._puller.reach(Position(state.position + 1))
 
     async def _collect(self, index: int) -> bytes:
@@ -93,10 +120,10 @@ class Offering:
 
 
 async def begin_offer(
-    ledger: Ledger, remote: Remote, puller: Puller, root_wrapping: bytes, entropy: Entropy
+    ledger: Ledger, remote: Remote, puller: Puller, known: Known, entropy: Entropy
 ) -> Offering:
     """Open a mailbox and leave the first message; raises `Unreachable` or `Refused`."""
     code = new_code(remote.url, await remote.open_mailbox(), entropy)
     offer = Offer(code, entropy)
     await remote.leave(code.mailbox, "offer", 0, offer.start())
-    return Offering(ledger, remote, puller, root_wrapping, code, offer)
+    return Offering(ledger, remote, puller, known, code, offer)

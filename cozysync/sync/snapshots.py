@@ -28,11 +28,13 @@ from cozysync_protocol import (
     LogState,
     Malformed,
     NotAllowed,
+    Position,
     SnapshotPointer,
     VaultId,
     check_pack,
     decode_control,
     decode_entry,
+    hands_out_secrets,
     read_index,
     survey,
 )
@@ -53,10 +55,22 @@ class NoStart(CozyError):
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Who is in a vault, from its control entries alone: `state` has no position."""
+    """Who is in a vault, from its control entries alone: `state` has no position.
+
+    `given` are the control actions that hand out secrets, and where in the log they are.
+    """
 
     state: LogState
-    controls: tuple[Control, ...]
+    given: tuple[tuple[Position, Control], ...]
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """All of those actions."""
+        return tuple(control for _, control in self.given)
+
+    def controls_up_to(self, position: Position) -> list[Control]:
+        """Those of them that stand no later than this."""
+        return [control for place, control in self.given if place <= position]
 
     def check(self, pointer: SnapshotPointer) -> None:
         """Raise a `ProtocolError` unless a device that is in the vault signed the pointer."""
@@ -85,12 +99,13 @@ class Members:
 def members_of(vault: VaultId, frames: Sequence[LogFrame]) -> Members:
     """What the control entries say; raises a `ProtocolError` for one that nobody may write."""
     state = LogState(vault)
-    controls: list[Control] = []
+    given: list[tuple[Position, Control]] = []
     for frame in frames:
         entry = decode_entry(frame.entry)
-        state = survey(state, entry)
-        controls.append(decode_control(entry.body))
-    return Members(state, tuple(controls))
+        before, state = state, survey(state, entry)
+        if hands_out_secrets(before, state):
+            given.append((frame.position, decode_control(entry.body)))
+    return Members(state, tuple(given))
 
 
 async def pieces_of(

@@ -68,18 +68,23 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatus:
-    """An enrolled device; `last_seen` in seconds since 1970, by its own clock."""
+    """A device that is, or was, in the vault.
+
+    `last_seen` is when it last wrote something, in seconds since 1970 by its own clock, and None
+    when it never did; `position` how far it had read the log by then.
+    """
 
     name: str
     id: str
     last_seen: float | None
     position: int
     this: bool
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything about one device at one moment."""
+    """Everything about one device at one moment; `keys` is what locks the secrets file."""
 
     state: State
     device: str
@@ -92,6 +97,7 @@ class Status:
     memory: int
     version: str
     alarm: Alarm | None = None
+    keys: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The documented JSON object, of plain values."""

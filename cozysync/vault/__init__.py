@@ -1,5 +1,14 @@
 """Keys and everything that is done with them."""
 
+from cozysync.vault.certificate import (
+    BadCertificate,
+    check_key,
+    fingerprint,
+    own_certificate,
+    read_certificate,
+    read_fingerprint,
+    show_fingerprint,
+)
 from cozysync.vault.device import DeviceKeys
 from cozysync.vault.enroll import (
     CreatedVault,
@@ -19,21 +28,33 @@ from cozysync.vault.failures import (
     BadName,
     BadPhrase,
     CannotOpen,
+    KeyringLacks,
     MissingEpoch,
+    NeedsPassphrase,
     NotEnrolled,
     SecretError,
     SecretsFileDamaged,
     SecretsFileExposed,
     SecretsFileMissing,
+    ShortPassphrase,
+    WrongPassphrase,
 )
 from cozysync.vault.keyring import CHUNK_OVERHEAD, FIRST_EPOCH, MAX_DEVICE_NAME, VaultKeys
 from cozysync.vault.labels import Label
+from cozysync.vault.lock import (
+    UNLOCKED,
+    Ask,
+    LockKind,
+    default_lock,
+    let_go,
+    passphrase_lock,
+)
 from cozysync.vault.pairing import Grant, Join, Newcomer, Offer, PairingFailed, WrongCode
 from cozysync.vault.pairing_code import MAX_MAILBOX, BadCode, PairingCode, new_code, parse_code
 from cozysync.vault.phrase import PHRASE_WORDS, RootKeys, complete_word, near_words, new_phrase
 from cozysync.vault.phrase_search import misplaced_words
 from cozysync.vault.seal import Entropy
-from cozysync.vault.secrets_file import Secrets, load_secrets, save_secrets
+from cozysync.vault.secrets_file import Secrets, load_secrets, lock_kind, save_secrets
 
 __all__ = [
     "CHUNK_OVERHEAD",
@@ -41,6 +62,9 @@ __all__ = [
     "MAX_DEVICE_NAME",
     "MAX_MAILBOX",
     "PHRASE_WORDS",
+    "UNLOCKED",
+    "Ask",
+    "BadCertificate",
     "BadCode",
     "BadKey",
     "BadName",
@@ -53,8 +77,11 @@ __all__ = [
     "ExitCode",
     "Grant",
     "Join",
+    "KeyringLacks",
     "Label",
+    "LockKind",
     "MissingEpoch",
+    "NeedsPassphrase",
     "NewEpoch",
     "Newcomer",
     "NotEnrolled",
@@ -68,20 +95,32 @@ __all__ = [
     "SecretsFileDamaged",
     "SecretsFileExposed",
     "SecretsFileMissing",
+    "ShortPassphrase",
     "VaultKeys",
     "WrongCode",
+    "WrongPassphrase",
     "add_device",
+    "check_key",
     "complete_word",
     "create_vault",
+    "default_lock",
+    "fingerprint",
+    "let_go",
     "load_secrets",
+    "lock_kind",
     "misplaced_words",
     "near_words",
     "new_code",
     "new_phrase",
+    "own_certificate",
     "parse_code",
+    "passphrase_lock",
+    "read_certificate",
+    "read_fingerprint",
     "recover",
     "save_secrets",
     "secrets_for_device",
+    "show_fingerprint",
     "start_epoch",
     "vault_keys_for_root",
     "vault_keys_from_log",

@@ -75,6 +75,51 @@ class BadName(SecretError):
         )
 
 
+class NeedsPassphrase(SecretError):
+    """The keys are under a passphrase, and nobody gives it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The keys of this device are under a passphrase, and there is no terminal to ask at.",
+            "Start at a terminal, or hand the passphrase on: --passphrase-fd N reads it from an "
+            "open file, and systemd from a credential called cozysync-passphrase.",
+        )
+
+
+class WrongPassphrase(SecretError):
+    """The passphrase opens nothing."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"The passphrase does not open {path}.",
+            "Try again. If it is lost, cozysync leave and pair this device anew, or bring it in by "
+            "the recovery phrase: cozysync recover.",
+        )
+
+
+class ShortPassphrase(SecretError):
+    """Too short to be worth asking for."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, least: int) -> None:
+        super().__init__(
+            f"A passphrase has at least {least} characters.", "Four or five words are a good one."
+        )
+
+
+class KeyringLacks(SecretError):
+    """The keyring of the system does not give the key of the secrets file."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The keyring of the system does not hold the key to this device's secrets, or is "
+            "locked.",
+            "Unlock it (log in as usual) and try again. If it is lost, cozysync leave and pair "
+            "this device anew, or bring it in by the recovery phrase: cozysync recover.",
+        )
+
+
 class SecretsFileMissing(SecretError):
     """There is no secrets file."""
 

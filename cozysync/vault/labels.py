@@ -30,6 +30,7 @@ class Label(Enum):
     SEALED_ENTRY = b"cozysync 1 sealed entry"
     SEALED_INDEX = b"cozysync 1 sealed index"
     SEALED_NAME = b"cozysync 1 sealed name"
+    SEALED_SECRETS = b"cozysync 1 sealed secrets"
     # Contexts that a wrapped epoch secret is bound to.
     WRAPPED_FOR_DEVICE = b"cozysync 1 wrapped for device"
     WRAPPED_FOR_ROOT = b"cozysync 1 wrapped for root"

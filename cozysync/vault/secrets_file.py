@@ -1,6 +1,7 @@
 """The file in which a device keeps its secrets.
 
-Canonical MessagePack, readable by its owner alone, replaced as a whole: after a crash it holds
+Canonical MessagePack, readable by its owner alone and sealed where it has a lock (see `lock`),
+replaced as a whole: after a crash it holds
 either the old secrets or the new ones. Whoever changes keys writes this file *before* committing
 anything that needs them.
 """
@@ -8,22 +9,31 @@ anything that needs them.
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cozysync.vault.device import SEED, DeviceKeys
 from cozysync.vault.failures import (
+    CannotOpen,
+    KeyringLacks,
+    NeedsPassphrase,
     SecretError,
     SecretsFileDamaged,
     SecretsFileExposed,
     SecretsFileMissing,
+    WrongPassphrase,
 )
 from cozysync.vault.keyring import EPOCH_SECRET, VaultKeys
-from cozysync.vault.seal import Entropy
+from cozysync.vault.labels import Label
+from cozysync.vault.lock import UNLOCKED, Ask, Lock, LockKind, open_lock
+from cozysync.vault.seal import Entropy, seal, unseal
 from cozysync_protocol import MAX_EPOCHS, Epoch, Malformed, Reader, VaultId, decode, encode
 
 _FORMAT = "cozysync secrets"
 _VERSION = 1
+# A file with a lock: format, version, the lock's header, and sealed what the file would be without.
+_LOCKED_VERSION = 2
+_LOCKED_FIELDS = 4
 _MAX_FILE = 4 * 1024 * 1024
 
 
@@ -31,12 +41,14 @@ _MAX_FILE = 4 * 1024 * 1024
 class Secrets:
     """All that a device must keep secret: its own keys and the vault's, once it has any.
 
-    `root_wrapping` is public (32 bytes, or empty): a new epoch's secret is wrapped for it.
+    `root_wrapping` is public (32 bytes, or empty): a new epoch's secret is wrapped for it. `lock`
+    is what the file is locked with whenever it is saved.
     """
 
     device: DeviceKeys
     vault: VaultKeys | None = None
     root_wrapping: bytes = b""
+    lock: Lock = UNLOCKED
 
 
 def save_secrets(path: Path, secrets: Secrets) -> None:
@@ -46,24 +58,42 @@ def save_secrets(path: Path, secrets: Secrets) -> None:
     # Created closed to others: never, not even for a moment, may somebody else open it.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(_encoded(secrets))
+        file.write(_locked(secrets))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
     _sync_directory(path.parent)
 
 
-def load_secrets(path: Path, entropy: Entropy = os.urandom) -> Secrets:
-    """The secrets in a file that `save_secrets` wrote.
+def load_secrets(path: Path, entropy: Entropy = os.urandom, ask: Ask | None = None) -> Secrets:
+    """The secrets in a file that `save_secrets` wrote; `ask` gives the passphrase, if it has one.
 
-    Raises `SecretsFileMissing`, `SecretsFileExposed` when anybody but this user may read or
+    Raises `NeedsPassphrase`, `WrongPassphrase`, `KeyringLacks`,
+    `SecretsFileMissing`, `SecretsFileExposed` when anybody but this user may read or
     write it, `SecretsFileDamaged`, and otherwise `OSError` as the disk gives it.
     """
     data = _read_private(path)
     try:
-        return _decoded(data, entropy)
+        return _unlocked(path, data, entropy, ask)
+    except (NeedsPassphrase, WrongPassphrase, KeyringLacks):
+        raise
     except (Malformed, SecretError) as error:
         # What went wrong inside could quote a secret; the person needs only to know that it did.
+        raise SecretsFileDamaged(path) from error
+
+
+def lock_kind(path: Path) -> LockKind:
+    """What the file is locked with, without opening it; raises as `load_secrets` does."""
+    data = _read_private(path)
+    try:
+        fields = decode(data, max_bytes=_MAX_FILE)
+        if isinstance(fields, list) and len(fields) == _LOCKED_FIELDS:
+            header = fields[2]
+            if isinstance(header, list) and header and type(header[0]) is int:
+                return LockKind(header[0])
+        _decoded(data, os.urandom)
+        return LockKind.NOTHING
+    except (Malformed, SecretError, ValueError) as error:
         raise SecretsFileDamaged(path) from error
 
 
@@ -103,6 +133,34 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise SecretsFileExposed(path, "belongs to another user")
     if status.st_mode & 0o077:
         raise SecretsFileExposed(path, f"has mode {stat.S_IMODE(status.st_mode):04o}, not 0600")
+
+
+def _locked(secrets: Secrets) -> bytes:
+    plain, lock = _encoded(secrets), secrets.lock
+    if lock.kind is LockKind.NOTHING:
+        return plain
+    header = list(lock.header)
+    sealed = seal(lock.key, plain, Label.SEALED_SECRETS.context(encode(header)), os.urandom)
+    return encode([_FORMAT, _LOCKED_VERSION, header, sealed])
+
+
+def _unlocked(path: Path, data: bytes, entropy: Entropy, ask: Ask | None) -> Secrets:
+    fields = decode(data, max_bytes=_MAX_FILE)
+    if not isinstance(fields, list) or len(fields) != _LOCKED_FIELDS:
+        return _decoded(data, entropy)
+    read = Reader(fields, "secrets file", fields=_LOCKED_FIELDS)
+    if read.text(len(_FORMAT)) != _FORMAT or read.integer() != _LOCKED_VERSION:
+        raise Malformed("secrets file: another format")
+    header, sealed = read.raw(), read.blob(_MAX_FILE)
+    lock = open_lock(header, ask)
+    context = Label.SEALED_SECRETS.context(encode(list(lock.header)))
+    try:
+        plain = unseal(lock.key, sealed, context, "the secrets file")
+    except CannotOpen as error:
+        if lock.kind is LockKind.PASSPHRASE:
+            raise WrongPassphrase(path) from error
+        raise
+    return replace(_decoded(plain, entropy), lock=lock)
 
 
 def _encoded(secrets: Secrets) -> bytes:

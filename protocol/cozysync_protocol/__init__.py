@@ -6,6 +6,7 @@ from cozysync_protocol.chain import (
     LogState,
     admit,
     advance,
+    hands_out_secrets,
     next_head,
     survey,
 )
@@ -17,6 +18,7 @@ from cozysync_protocol.codec import (
 from cozysync_protocol.control import (
     Control,
     DeviceAdded,
+    DeviceRenamed,
     DeviceRevoked,
     EpochStarted,
     PacksDoomed,
@@ -182,6 +184,7 @@ __all__ = [
     "CreateVault",
     "DeviceAdded",
     "DeviceId",
+    "DeviceRenamed",
     "DeviceRevoked",
     "DeviceState",
     "Entry",
@@ -233,6 +236,7 @@ __all__ = [
     "encode_entry",
     "encode_frame",
     "entry_hash",
+    "hands_out_secrets",
     "next_head",
     "padded_size",
     "read_index",

@@ -17,6 +17,7 @@ from cozysync_protocol.codec import Reader, decode, encode
 from cozysync_protocol.control import (
     Control,
     DeviceAdded,
+    DeviceRenamed,
     DeviceRevoked,
     EpochStarted,
     PublicKeys,
@@ -60,6 +61,7 @@ REMEMBERED_HEADS = 1024
 than this is compared by nothing but its own chain; few devices write so far behind."""
 
 _MAX_STATE = 16 * 1024 * 1024
+_FIELDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """All that has been verified of a log up to `position`."""
+    """All that has been verified of a log up to `position`.
+
+    `epoch_due` says that a device was revoked, and that no epoch without it has begun since.
+    """
 
     vault: VaultId
     root_signing: bytes = b""
@@ -85,6 +90,7 @@ class LogState:
     epoch: Epoch = NO_EPOCH
     devices: Mapping[DeviceId, DeviceState] = field(default_factory=dict)
     heads: Mapping[Position, HeadHash] = field(default_factory=dict)
+    epoch_due: bool = False
 
     def encode(self) -> bytes:
         """Bytes to keep locally; not part of the wire protocol."""
@@ -108,13 +114,17 @@ class LogState:
                     for d in self.devices.values()
                 ],
                 [[position, head] for position, head in self.heads.items()],
+                self.epoch_due,
             ]
         )
 
     @classmethod
     def decode(cls, data: bytes) -> "LogState":
         """The state in bytes that `encode` made; raises `Malformed`."""
-        read = Reader(decode(data, max_bytes=_MAX_STATE), "log state", fields=7)
+        value = decode(data, max_bytes=_MAX_STATE)
+        if isinstance(value, list) and len(value) == _FIELDS - 1:
+            value = [*value, False]  # as written before anybody could revoke
+        read = Reader(value, "log state", fields=_FIELDS)
         state = cls(
             vault=VaultId(read.exactly(16)),
             root_signing=read.blob(32),
@@ -139,7 +149,7 @@ class LogState:
             each = Reader(value, "head", fields=2)
             position = Position(each.integer())
             heads[position] = HeadHash(each.exactly(32))
-        return replace(state, devices=devices, heads=heads)
+        return replace(state, devices=devices, heads=heads, epoch_due=bool(read.raw()))
 
 
 def next_head(head: HeadHash, entry: EntryHash) -> HeadHash:
@@ -217,8 +227,12 @@ def survey(state: LogState, entry: Entry) -> LogState:
     return _obey(state, entry.header.device, control)
 
 
-def _key_pair(device: DeviceState) -> tuple[bytes, bytes]:
-    return device.keys.signing, device.keys.wrapping
+def hands_out_secrets(before: LogState, after: LogState) -> bool:
+    """Whether the entry between two states began an epoch or let a device in.
+
+    The secrets in a control entry that came too late to do so count for nobody.
+    """
+    return before.epoch != after.epoch or before.devices.keys() != after.devices.keys()
 
 
 def _head_at(state: LogState, position: Position) -> HeadHash | None:
@@ -256,6 +270,12 @@ def _check_root(root: bytes, vault: VaultId, keys: PublicKeys, signature: bytes)
 
 
 def _obey(state: LogState, author: DeviceId, control: Control | None) -> LogState:
+    """What a control entry changes.
+
+    Two devices may each write one without knowing of the other's. Whatever the first has made
+    pointless or incomplete changes nothing, rather than being refused: its author has chained more
+    entries to it already, and does it again if it still needs to.
+    """
     match control:
         case VaultCreated():
             devices = {author: _enrolled(control.keys, control.sealed_name)}
@@ -267,18 +287,34 @@ def _obey(state: LogState, author: DeviceId, control: Control | None) -> LogStat
                 raise NotAllowed("a device that is enrolled already")
             if len(state.devices) >= MAX_DEVICES:
                 raise NotAllowed(f"more than {MAX_DEVICES} devices")
+            if not {epoch for epoch, _ in control.wrapped}.issuperset(range(1, state.epoch + 1)):
+                if control.root_signature:  # its author has written nothing else yet
+                    raise NotAllowed("a device without the secret of an epoch that has begun")
+                return state
             added = _enrolled(control.keys, control.sealed_name)
             return replace(state, devices={**state.devices, control.keys.device: added})
         case DeviceRevoked():
             known = state.devices.get(control.device)
-            if known is None or known.revoked:
-                raise NotAllowed("revoking a device that is not enrolled")
-            revoked = replace(known, revoked=True)
-            return replace(state, devices={**state.devices, control.device: revoked})
+            if known is None:
+                raise NotAllowed("revoking a device that was never enrolled")
+            if known.revoked:
+                return state
+            devices = {**state.devices, control.device: replace(known, revoked=True)}
+            return replace(state, devices=devices, epoch_due=True)
+        case DeviceRenamed():
+            known = state.devices.get(control.device)
+            if known is None:
+                raise NotAllowed("renaming a device that was never enrolled")
+            renamed = replace(known, sealed_name=control.sealed_name)
+            return replace(state, devices={**state.devices, control.device: renamed})
         case EpochStarted():
-            if control.epoch != state.epoch + 1:
+            if control.epoch > state.epoch + 1:
                 raise NotAllowed(f"epoch {control.epoch} where {state.epoch + 1} is due")
-            return replace(state, epoch=control.epoch)
+            enrolled = {device for device, each in state.devices.items() if not each.revoked}
+            given = {device for device, _ in control.wrapped_for_devices}
+            if control.epoch <= state.epoch or given != enrolled:
+                return state
+            return replace(state, epoch=control.epoch, epoch_due=False)
     return state
 
 

@@ -77,6 +77,14 @@ class DeviceRevoked:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRenamed:
+    """The device has another name from here on, sealed as in its enrolment."""
+
+    device: DeviceId
+    sealed_name: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EpochStarted:
     """A new epoch, its secret wrapped for every device that remains and for the root."""
 
@@ -92,7 +100,7 @@ class PacksDoomed:
     packs: tuple[PackId, ...]
 
 
-Control = VaultCreated | DeviceAdded | DeviceRevoked | EpochStarted | PacksDoomed
+Control = VaultCreated | DeviceAdded | DeviceRevoked | EpochStarted | PacksDoomed | DeviceRenamed
 
 
 def root_signed_part(vault: VaultId, keys: PublicKeys) -> bytes:
@@ -135,6 +143,8 @@ def encode_control(control: Control) -> bytes:
             return encode([3, control.epoch, pairs, control.wrapped_for_root])
         case PacksDoomed():
             return encode([4, list(control.packs)])
+        case DeviceRenamed():
+            return encode([5, control.device, control.sealed_name])
 
 
 def decode_control(body: bytes) -> Control:
@@ -157,6 +167,10 @@ def decode_control(body: bytes) -> Control:
             read = Reader(value, "packs doomed", fields=2)
             read.raw()
             return PacksDoomed(tuple(PackId(pack) for pack in read.blobs(32, MAX_DOOMED)))
+        case 5:
+            read = Reader(value, "device renamed", fields=3)
+            read.raw()
+            return DeviceRenamed(DeviceId(read.exactly(16)), read.blob(MAX_SEALED_NAME))
     raise Malformed("control: an unknown kind")
 
 

@@ -100,7 +100,7 @@ async def test_a_refusal_is_no_evidence_and_ends_with_a_restart(scene_of_two):
     await bob.start()
     with trio.fail_after(30):
         await bob.engine.alarms.until(standing=True)
-    assert bob.alarm.kind is AlarmKind.REFUSED
+    assert bob.alarm.kind is AlarmKind.REVOKED
     bob.wire.honest()
     await bob.stop()
     await bob.start()

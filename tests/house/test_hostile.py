@@ -13,6 +13,7 @@ NO_DECODERS = {
     # What they read is this program's own, or was checked by a decoder before.
     "cozysync.sync.replica:open_replica": "the local database",
     "cozysync.sync.alarm:Alarm.decode": "the local database",
+    "cozysync.vault.lock:open_lock": "load_secrets",
     "cozysync.sync.log_reader:read_controls": "decode_entry and decode_control",
     "cozysync.replica.tree:unpacked_node": "the local database",
     "cozysync.server.schema:open_database": "the server's own database",

@@ -5,6 +5,7 @@ One row for each decoder; a test of the house finds decoders that have none.
 
 import io
 import sqlite3
+import ssl
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -23,6 +24,7 @@ from cozysync.replica import Opening, body, read_snapshot, write_snapshot
 from cozysync.sync.replica import replica_in_memory
 from cozysync.sync.verify import parsed
 from cozysync.vault import (
+    BadCertificate,
     CozyError,
     DeviceKeys,
     Grant,
@@ -35,8 +37,12 @@ from cozysync.vault import (
     SecretError,
     Secrets,
     VaultKeys,
+    fingerprint,
     new_phrase,
+    own_certificate,
     parse_code,
+    read_certificate,
+    read_fingerprint,
     save_secrets,
     secrets_file,
 )
@@ -314,6 +320,17 @@ def in_file(name: str, read: Callable[[Path], object]) -> Call:
     return call
 
 
+def certificate_file() -> bytes:
+    with tempfile.TemporaryDirectory() as place:
+        return own_certificate(Path(place) / "tls.pem").read_bytes()
+
+
+def certificate() -> bytes:
+    return ssl.PEM_cert_to_DER_cert(
+        "-----BEGIN C" + certificate_file().decode().split("-----BEGIN C")[1]
+    )
+
+
 def saved_secrets() -> bytes:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "secrets"
@@ -494,6 +511,11 @@ DECODERS = [
     Decoder("cozysync.vault.pairing:Join.accept", accept, [GRANTED], (PairingFailed,)),
     Decoder("cozysync.vault.secrets_file:load_secrets",
             in_file("secrets", secrets_file.load_secrets), [saved_secrets()], (SecretError,)),
+    Decoder("cozysync.vault.certificate:read_certificate", in_file("c.pem", read_certificate),
+            [certificate_file()], (BadCertificate,)),
+    Decoder("cozysync.vault.certificate:fingerprint", fingerprint, [certificate()], (ValueError,)),
+    Decoder("cozysync.vault.certificate:read_fingerprint",
+            lambda d: read_fingerprint(text_of(d)), [b"A" * 43], (ValueError,)),
     Decoder("cozysync.daemon.config:load", in_file("config.toml", config.load), [
         b'device = "x"\nuploads = 3\n[history]\nall_days = 3\n', b"a = " + b"9" * 5000,
         b"a = " + b"[" * 3000 + b"]" * 3000, b"uploads = 1979-05-27\n", b"trash_days = inf\n",

@@ -157,7 +157,8 @@ class Fleet:
 @lru_cache(maxsize=1)
 def _keys(count):
     devices = [DeviceKeys.generate() for _ in range(count)]
-    return devices, create_vault(RootKeys.from_phrase(new_phrase()), devices[0], "ann")
+    root = RootKeys.from_phrase(new_phrase())
+    return devices, create_vault(root, devices[0], "ann"), root.wrapping_public
 
 
 @asynccontextmanager
@@ -170,7 +171,7 @@ async def fleet(
     not started. What else is given configures them.
     """
     now = Days()
-    devices, created = _keys(3)
+    devices, created, root_wrapping = _keys(4)
     server = MemoryServer(created.keys.vault, keeping, now.seconds)
     server.append(encode_entry(created.entry))
     async with trio.open_nursery() as nursery:
@@ -178,7 +179,7 @@ async def fleet(
         for name, device in zip(names, devices, strict=False):
             home = Home.at(root / name)
             home.prepare()
-            save_secrets(home.secrets_file, Secrets(device, created.keys))
+            save_secrets(home.secrets_file, Secrets(device, created.keys, root_wrapping))
             replica = open_replica(home.database)
             if not members:
                 replica.outbox.add(created.entry.header.sequence, encode_entry(created.entry))

@@ -111,6 +111,8 @@ CONTROL = [
     Request("POST", "/v1/verify", _json(after="chunks.0.0", quick=False)),
     Request("GET", "/v1/held"),
     Request("POST", "/v1/held", _json(path="/nowhere", deny=True, **SEEN)),
+    Request("POST", "/v1/devices/rename", _json(device="nobody", name="n")),
+    Request("POST", "/v1/devices/revoke", _json(device="nobody", last=False)),
     Request("POST", "/v1/stop"),
 ]
 

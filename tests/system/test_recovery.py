@@ -189,3 +189,58 @@ def test_a_person_who_recovers_is_helped_with_a_misspelt_word(tmp_path, server):
     person.type(made["phrase"])
     person.expect("This device is in, as «new»")
     assert person.ended() == 0
+
+
+def test_a_daemon_starts_only_with_the_passphrase_and_shows_it_nowhere(tmp_path, server):
+    home, secret = tmp_path / "home", "correct horse battery staple"
+    new_vault(server, home)
+    before = (home / "secrets").read_bytes()
+    done = told(home, f"{secret}\n", "passphrase", "set", "--passphrase-fd", "0")
+    assert done.returncode == 0, done.stderr
+    assert (home / "secrets").read_bytes() != before
+    nobody = told(home, "", "start")
+    assert (nobody.returncode, "under a passphrase" in nobody.stderr) == (1, True), nobody
+    wrong = told(home, "wrong horse\n", "start", "--passphrase-fd", "0")
+    assert (wrong.returncode, "does not open" in wrong.stderr) == (1, True), wrong
+    person = Terminal(home, "start")
+    person.expect("Passphrase of this device's keys: ")
+    person.type(secret)
+    person.expect("is at work")
+    assert person.ended() == 0
+    assert secret not in person.shown
+    try:
+        status = json.loads(told(home, "", "status", "--json").stdout)
+        assert status["keys"] == "passphrase"
+        process = Path("/proc") / str(status["daemon"]["pid"])
+        for where in ("cmdline", "environ"):
+            assert secret.encode() not in (process / where).read_bytes()
+        busy = told(home, f"{secret}\n", "passphrase", "remove", "--passphrase-fd", "0")
+        assert (busy.returncode, "already at work" in busy.stderr) == (1, True), busy
+    finally:
+        told(home, "", "stop")
+    for path in home.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+    done = told(home, f"{secret}\n", "passphrase", "remove", "--passphrase-fd", "0")
+    assert done.returncode == 0, done.stderr
+    assert told(home, "", "start").returncode == 0
+    told(home, "", "stop")
+
+
+def test_a_doctor_finds_nothing_wrong_and_then_what_is(tmp_path, server):
+    home = tmp_path / "home"
+    phrase = new_vault(server, home)["phrase"]
+    told(home, "", "start")
+    try:
+        seen = told(home, "", "doctor")
+        assert seen.returncode == 0, seen.stdout
+        assert "cozysync phrase check" in seen.stdout
+        told(home, phrase, "phrase", "check")
+        lines = told(home, "", "doctor", "--json").stdout.splitlines()
+        assert {each["grade"] for each in map(json.loads, lines)} == {"fine"}
+    finally:
+        told(home, "", "stop")
+    home.chmod(0o755)
+    ill = told(home, "", "doctor")
+    assert ill.returncode == 3
+    assert "chmod 700" in ill.stdout
+    assert "cozysync start" in ill.stdout

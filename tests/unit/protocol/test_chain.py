@@ -7,6 +7,7 @@ import pytest
 from cozysync_protocol import (
     BadSignature,
     ChainBroken,
+    DeviceRenamed,
     ForkDetected,
     HeadHash,
     LogState,
@@ -15,6 +16,9 @@ from cozysync_protocol import (
     RevokedDevice,
     UnknownDevice,
     VaultId,
+    decode,
+    encode,
+    hands_out_secrets,
 )
 from tests.unit.protocol.logs import ANN, BOB, EVE, ROOT, Log, added, created, epoch, revoked
 
@@ -85,6 +89,59 @@ def test_a_revoked_device_may_not_write(log):
         log.advanced(log.entry(BOB))
     log.append(ANN, epoch(2, ANN))
     log.append(ANN, epoch=2)
+
+
+def test_a_control_entry_that_came_too_late_changes_nothing_and_breaks_no_chain(log):
+    log.append(ANN, added(EVE))
+    # Ann and Eve revoke Bob at the same time, and each starts the epoch after it.
+    log.append(ANN, revoked(BOB))
+    assert log.state.epoch_due
+    log.append(ANN, epoch(2, ANN, EVE))
+    assert (log.state.epoch, log.state.epoch_due) == (2, False)
+    before = log.state
+    log.append(EVE, revoked(BOB))
+    log.append(EVE, epoch(2, ANN, EVE))
+    assert not hands_out_secrets(before, log.state)
+    assert (log.state.epoch, log.state.epoch_due) == (2, False)
+    log.append(EVE, epoch=2)
+
+
+def test_an_epoch_that_a_revoked_device_was_given_does_not_begin(log):
+    log.append(ANN, added(EVE))
+    log.append(ANN, revoked(BOB))
+    log.append(EVE, epoch(2, ANN, BOB, EVE))
+    assert (log.state.epoch, log.state.epoch_due) == (1, True)
+    log.append(EVE, epoch(2, ANN, EVE))
+    assert (log.state.epoch, log.state.epoch_due) == (2, False)
+
+
+def test_an_epoch_that_a_device_was_not_given_does_not_begin(log):
+    log.append(ANN, revoked(BOB))
+    log.append(ANN, added(EVE))
+    log.append(ANN, epoch(2, ANN))
+    assert (log.state.epoch, log.state.epoch_due) == (1, True)
+
+
+def test_a_device_without_the_secret_of_an_epoch_does_not_come_in(log):
+    log.append(ANN, revoked(BOB))
+    log.append(ANN, epoch(2, ANN))
+    log.append(ANN, added(EVE))  # with the secret of epoch 1 alone
+    assert EVE.id not in log.state.devices
+    with pytest.raises(NotAllowed):
+        log.advanced(log.entry(EVE, added(EVE, ROOT)))
+
+
+def test_a_device_is_renamed_and_nothing_else_changes(log):
+    before = log.state.devices[BOB.id]
+    log.append(ANN, DeviceRenamed(BOB.id, b"another name"))
+    assert log.state.devices[BOB.id] == replace(before, sealed_name=b"another name")
+    with pytest.raises(NotAllowed):
+        log.advanced(log.entry(ANN, DeviceRenamed(EVE.id, b"name")))
+
+
+def test_the_state_of_an_older_version_is_read(log):
+    older = encode(decode(log.state.encode(), max_bytes=1 << 20)[:-1])
+    assert LogState.decode(older) == log.state
 
 
 def test_the_root_lets_a_lost_person_in(log):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cozysync_protocol import (
     Append,
+    DeviceRenamed,
     LogFrame,
     PackBuilder,
     PacksDoomed,
@@ -44,6 +45,7 @@ def make():
         "device_revoked": revoked(BOB),
         "epoch_started": epoch(2, ANN, BOB),
         "packs_doomed": PacksDoomed((bytes([5]) * 32, bytes([6]) * 32)),
+        "device_renamed": DeviceRenamed(BOB.id, b"another name"),
     }
     return {
         "codec": {

@@ -18,8 +18,10 @@ from cozysync.vault import (
     RootKeys,
     VaultKeys,
     parse_code,
+    passphrase_lock,
 )
 from cozysync.vault.labels import derive
+from cozysync.vault.lock import LANES, MEMORY_KIB, PASSES
 from cozysync.vault.wrapping import device_info, root_info
 from cozysync_protocol import (
     EntryHash,
@@ -39,6 +41,7 @@ ROOT_ENTROPY = bytes(range(32))
 SECRETS = {Epoch(1): bytes([0x11]) * 32, Epoch(2): bytes([0x22]) * 32}
 PLAINTEXT = b"The quick brown fox jumps over the lazy dog"
 NAME = "büro"
+PASSPHRASE = "correct horse battery stäple"
 CODE = "192.168.1.5:8017/42-apple-river-stone"
 
 
@@ -147,6 +150,14 @@ def make() -> dict[str, object]:
                 root_info(root.vault, Epoch(2)),
                 SECRETS[Epoch(2)],
             ).hex(),
+        },
+        "passphrase": {
+            "passphrase": PASSPHRASE,
+            "salt": counted(16).hex(),
+            "memory_kib": MEMORY_KIB,
+            "passes": PASSES,
+            "lanes": LANES,
+            "key": passphrase_lock(PASSPHRASE, counted).key.hex(),
         },
         "pairing": {"code": CODE, **conversation(root)},
     }
