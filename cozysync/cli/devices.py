@@ -67,7 +67,7 @@ def revoke(
     home = Home.locate()
     client = Client(home)
     enrolled = [each for each in client.get("/v1/status")["devices"] if not each["revoked"]]
-    last = len(enrolled) == 1 and (enrolled[0]["name"] == device or enrolled[0]["id"] == device)
+    last = len(enrolled) == 1 and _is(enrolled[0], device)
     if last:
         typer.echo(
             "This is the last device: afterwards only the recovery phrase leads in.", err=True
@@ -105,6 +105,10 @@ def _about(device: dict[str, Any]) -> str:
     seen = device["last_seen"]
     wrote = f"last wrote {moment(seen)}" if seen is not None else "has written nothing yet"
     return f"{wrote}, position {device['position']}" + (" (this device)" if device["this"] else "")
+
+
+def _is(device: dict[str, Any], wanted: str) -> bool:
+    return bool(device["name"] == wanted or device["id"].startswith(wanted.lower()))
 
 
 def _tell(done: dict[str, Any], what: str) -> None:

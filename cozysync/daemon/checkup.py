@@ -239,7 +239,8 @@ def _watching(status: Report) -> Found:
                 "watching",
                 Grade.ADVICE,
                 f"{folder['path']} is not watched as it could be: {folder['watching']}.",
-                "Raise the limit: sysctl fs.inotify.max_user_watches=1048576 (as root).",
+                "Changes are found all the same, only later. Where a sysctl is named, set it as "
+                "root, and run cozysync restart.",
             )
 
 

@@ -145,3 +145,15 @@ def test_a_broken_backup_is_not_restored(kept, tmp_path):
     with pytest.raises(ServerError, match="broken"):
         restore(tmp_path / "new", to)
     assert not (tmp_path / "new").exists()
+
+
+def test_the_key_that_devices_know_the_server_by_goes_along(kept, tmp_path):
+    files = {"tls.pem": b"certificate and key", "server-key": b"fingerprint"}
+    for name, text in files.items():
+        (kept.data / name).write_bytes(text)
+    make(kept.data, tmp_path / "backup")
+    restore(tmp_path / "new", tmp_path / "backup")
+    for name, text in files.items():
+        for place in ("backup", "new"):
+            assert (tmp_path / place / name).read_bytes() == text
+            assert (tmp_path / place / name).stat().st_mode & 0o077 == 0
