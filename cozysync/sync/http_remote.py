@@ -1,12 +1,13 @@
 """The server over HTTP/1.1, with httpx."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from email.utils import mktime_tz
 from email.utils import parsedate_tz as parse_date
 from typing import Any
 
 import httpx
+import trio
 
 from cozysync.sync.remote import End, Refused, Unreachable
 from cozysync.sync.trust import NobodyVouches, ServerTrust, is_about_certificate
@@ -48,6 +49,11 @@ CONNECT_S = 5.0
 SILENCE_S = 30.0
 # A waiting read, some transfers, a push: more connections would only share the same line.
 CONNECTIONS = 12
+
+# Transfers may take their time, but no less than so many bytes a second after a start: else a drop
+# now and then, each within the silence that is allowed, keeps everything waiting for ever.
+SLOW_S = 60.0
+SLOWEST = 1024
 
 # What a server may ask for by Retry-After.
 LONGEST_REST_S = 60.0
@@ -262,10 +268,13 @@ class HttpRemote:
     async def _body(self, response: httpx.Response, most: int) -> bytes:
         """The whole answer, as it came: nothing is decompressed, and no more is held than that."""
         data = bytearray()
+        began = trio.current_time()
         async for piece in response.aiter_raw():
             data += piece
             if len(data) > most:
                 raise Unreachable(self.url, "it sent more than was asked for")
+            if trio.current_time() - began > SLOW_S + len(data) / SLOWEST:
+                raise Unreachable(self.url, "its answer comes too slowly")
         return bytes(data)
 
     @asynccontextmanager
@@ -287,7 +296,8 @@ class HttpRemote:
             if own:
                 sent["authorization"] = f"Bearer {await self._session()}"
             try:
-                async with self._client.stream(method, path, headers=sent, **rest) as response:
+                async with AsyncExitStack() as stack:
+                    response = await self._begun(stack, method, path, headers=sent, **rest)
                     self._hear_time(response)
                     if response.is_success:
                         if response.headers.get("content-encoding", "identity") != "identity":
@@ -303,6 +313,18 @@ class HttpRemote:
                 raise Refused(problem.code, problem.detail, retry_after_s)
             self._token = None
 
+    async def _begun(
+        self, stack: AsyncExitStack, method: str, path: str, **rest: Any
+    ) -> httpx.Response:
+        """An answer whose headers are here; a drop now and then is no answer."""
+        patience = rest["timeout"].read if "timeout" in rest else SILENCE_S
+        patience += SLOW_S + len(rest.get("content", b"")) / SLOWEST
+        try:
+            with trio.fail_after(patience):
+                return await stack.enter_async_context(self._client.stream(method, path, **rest))
+        except trio.TooSlowError as error:
+            raise Unreachable(self.url, "no answer in time") from error
+
     async def _session(self) -> str:
         if self._token is None:
             assert self._vault is not None
@@ -316,7 +338,10 @@ class HttpRemote:
             proof = SessionProof(self._vault, self._device, nonce, signature)
             data = await self._ask("POST", "/v1/sessions/proof", proof.encode())
             with self._understanding():
-                self._token = Session.decode(data).token
+                token = Session.decode(data).token
+            if not (token.isascii() and token.isprintable()):
+                raise Unreachable(self.url, "its answer makes no sense")
+            self._token = token
         return self._token
 
     def _hear_time(self, response: httpx.Response) -> None:
