@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import trio
 
+from cozysync.sync.headers import end_of, head_of, retry_after
 from cozysync.sync.remote import End, Refused, Unreachable
 from cozysync.sync.trust import NobodyVouches, ServerTrust, is_about_certificate
 from cozysync_protocol import (
@@ -55,17 +56,12 @@ CONNECTIONS = 12
 SLOW_S = 60.0
 SLOWEST = 1024
 
-# What a server may ask for by Retry-After.
-LONGEST_REST_S = 60.0
-
 _MESSAGEPACK = {"content-type": "application/msgpack"}
-_END = "cozysync-end"
 # One answer of control entries: the server stops once it has passed 8 MiB.
 _MOST_CONTROLS = 8 * 1024 * 1024 + MAX_ENTRY
 _LONGEST_TAG = 20
 # One answer of the log is full at 8 MiB, with the entry that filled it (protocol/SPEC.md, 6).
 _MOST_LOG = 8 * 1024 * 1024 + MAX_ENTRY + 64 * 1024
-_HEAD = "cozysync-head"
 # A refusal's text is shown to people: what steers a terminal, or fills it, is cut away.
 _MOST_DETAIL = 300
 
@@ -158,7 +154,7 @@ class HttpRemote:
             async with self._request(
                 "GET", self._path("log"), own=True, params=params, timeout=timeout
             ) as response:
-                end = _end_of(response)
+                end = end_of(response)
                 if end < asked:
                     raise RolledBack(end, asked)
                 # Whole: entries that do not verify must not leave an answer half read.
@@ -216,7 +212,7 @@ class HttpRemote:
     async def end(self) -> End:
         params = {"after": str(2**62), "wait": "0"}
         async with self._request("GET", self._path("log"), own=True, params=params) as response:
-            return End(_end_of(response), _head_of(response))
+            return End(end_of(response), head_of(response))
 
     async def put_pack(self, pack: PackId, data: bytes) -> None:
         await self._ask("PUT", self._path(f"packs/{pack.hex()}"), data, own=True)
@@ -304,7 +300,7 @@ class HttpRemote:
                             raise Unreachable(self.url, "it sent what was not asked for")
                         yield response
                         return
-                    problem, retry_after_s = await self._problem(response), _retry_after(response)
+                    problem, retry_after_s = await self._problem(response), retry_after(response)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 if is_about_certificate(error):
                     raise NobodyVouches(self.url) from error
@@ -365,31 +361,6 @@ class HttpRemote:
 
 def _decoded(data: bytes) -> object:
     return decode(data, max_bytes=MAX_MESSAGE)
-
-
-def _end_of(response: httpx.Response) -> Position:
-    end = response.headers.get(_END, "")
-    if not (end.isascii() and end.isdigit() and len(end) < 20):
-        raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
-    return Position(int(end))
-
-
-def _head_of(response: httpx.Response) -> HeadHash:
-    try:
-        head = bytes.fromhex(response.headers.get(_HEAD, ""))
-    except ValueError:
-        head = b""
-    if len(head) != 32:
-        raise Unreachable(str(response.url.host), "it does not answer as a cozysync server does")
-    return HeadHash(head)
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """For how long the server asks to be left alone; no longer than a person would."""
-    asked = response.headers.get("retry-after", "")
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
-        return 0
-    return min(float(asked), LONGEST_REST_S)
 
 
 def _said(error: Exception) -> str:
