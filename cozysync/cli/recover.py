@@ -43,7 +43,10 @@ def recover(
     with home.lock():
         config = load(home.config_file)
         url = server or config.engine.server or _asked_server()
-        changes = {"server": url} | ({"server_key": server_key} if server_key else {})
+        changes = {"server": url}
+        if server is not None or server_key is not None:
+            # Not the key of a server that an earlier attempt named.
+            changes["server_key"] = server_key or ""
         config = _meet(home, change(home.config_file, changes))
         root = RootKeys.from_phrase(read_phrase())
         found = trio.run(_recover, home, config, root, device or device_name())

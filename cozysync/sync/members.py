@@ -27,7 +27,7 @@ from cozysync_protocol import (
 )
 
 # How long a person waits for the log before being told that it goes on by itself.
-PATIENCE_S = 20.0
+PATIENCE_S = 45.0
 _PAUSE_S = 0.05
 _SHORTEST_ID = 6
 

@@ -1,8 +1,11 @@
 """Known answers: what is written today must open in ten years, and elsewhere."""
 
+import base64
+import hashlib
 import json
 
 import pytest
+from cryptography import x509
 
 from cozysync.vault import DeviceKeys, Label, RootKeys, VaultKeys
 from cozysync.vault.wrapping import device_info, root_info
@@ -89,6 +92,15 @@ def test_what_was_pinned_opens(known):
     assert keys.open_entry(entry) == plaintext
     assert keys.open_index(sealed["index"]) == plaintext
     assert keys.open_name(DeviceId(device.id), sealed["name_sealed"]) == known["sealed"]["name"]
+
+
+def test_a_servers_key_is_the_hash_of_its_public_key_alone(known):
+    pinned = known["server"]
+    public = x509.load_der_x509_certificate(bytes.fromhex(pinned["certificate"])).public_key()
+    prefix = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: Ed25519
+    expected = hashlib.sha256(prefix + public.public_bytes_raw()).digest()
+    assert pinned["fingerprint"] == expected.hex()
+    assert base64.urlsafe_b64decode(pinned["key"] + "=") == expected
 
 
 def test_secrets_wrapped_by_the_letter_of_rfc_9180_unwrap(known):

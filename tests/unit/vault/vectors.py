@@ -4,8 +4,13 @@ Everything random is drawn from `counted`, so that the vectors can be made again
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from mnemonic import Mnemonic
 
 from cozysync.vault import (
@@ -17,8 +22,10 @@ from cozysync.vault import (
     Offer,
     RootKeys,
     VaultKeys,
+    fingerprint,
     parse_code,
     passphrase_lock,
+    show_fingerprint,
 )
 from cozysync.vault.labels import derive
 from cozysync.vault.lock import LANES, MEMORY_KIB, PASSES
@@ -84,6 +91,17 @@ def conversation(root: RootKeys) -> dict[str, str]:
     offer.meet(said["introduce"])
     said["grant"] = offer.grant(grant(root))
     return {step: message.hex() for step, message in said.items()}
+
+
+def server_certificate() -> bytes:
+    """A certificate that is the same whenever it is made."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes([0xBB]) * 32)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cozysync")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    builder = builder.public_key(key.public_key()).serial_number(7)
+    builder = builder.not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
+    made = builder.not_valid_after(datetime(2999, 1, 1, tzinfo=UTC)).sign(key, None)
+    return made.public_bytes(Encoding.DER)
 
 
 def make() -> dict[str, object]:
@@ -158,6 +176,11 @@ def make() -> dict[str, object]:
             "passes": PASSES,
             "lanes": LANES,
             "key": passphrase_lock(PASSPHRASE, counted).key.hex(),
+        },
+        "server": {
+            "certificate": server_certificate().hex(),
+            "fingerprint": fingerprint(server_certificate()).hex(),
+            "key": show_fingerprint(fingerprint(server_certificate())),
         },
         "pairing": {"code": CODE, **conversation(root)},
     }
