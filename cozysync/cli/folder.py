@@ -13,9 +13,10 @@ import typer
 from cozysync.cli.client import Client
 from cozysync.cli.options import Json, print_json
 from cozysync.replica import Folders, FolderState
+from cozysync.sync.anew import open_or_renew
 from cozysync.sync.bindings import bind, set_state, unbind
+from cozysync.sync.bindings_file import keep_bindings
 from cozysync.sync.home import Home
-from cozysync.sync.replica import open_replica
 from cozysync_conflict import Policy
 
 T = TypeVar("T")
@@ -119,10 +120,12 @@ def _stored(home: Home, work: Callable[[Folders], T]) -> T:
     """Do it to the database of a daemon that is not running; raises `HomeInUse` if it is."""
     home.require_vault()
     with home.lock():
-        replica = open_replica(home.database)
+        replica = open_or_renew(home)
         try:
             with replica.database.transaction():
-                return work(replica.folders)
+                result = work(replica.folders)
+            keep_bindings(home, replica)
+            return result
         finally:
             replica.close()
 

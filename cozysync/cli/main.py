@@ -21,6 +21,7 @@ from cozysync.cli import (
     past,
     phrase,
     recover,
+    rejoin,
     server,
     show,
     vault,
@@ -48,6 +49,7 @@ app.command()(devices.leave)
 app.add_typer(passphrase.app, name="passphrase")
 app.add_typer(phrase.app, name="phrase")
 app.command()(give.give)
+app.command()(rejoin.rejoin)
 app.add_typer(folder.app, name="folder")
 app.command()(daemon.start)
 app.command()(daemon.stop)

@@ -42,9 +42,8 @@ class DamagedDatabase(CozyError):
     def __init__(self, path: Path, finding: str) -> None:
         super().__init__(
             f"The database {path} is damaged: {finding}",
-            f"Move it aside (mv {path} {path}.damaged, and its -wal and -shm files too) and start "
-            "again: it is built anew from the server and your folders. Nothing in your folders "
-            "is touched. Check the disk as well: files do not break by themselves.",
+            "The daemon sets it aside and builds it anew from the server and your folders; nothing "
+            "in those is lost. Check the disk as well: files do not break by themselves.",
         )
         self.path = path
 
@@ -111,6 +110,8 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.connection = connection
+        # Whether something went wrong with it; it is then looked through at the next start.
+        self.is_doubted = False
 
     @classmethod
     def open(cls, path: Path, parts: Sequence[Schema]) -> Self:
@@ -149,13 +150,22 @@ class Database:
     def close(self) -> None:
         """Close the file and note that it was closed in good order; a second call does nothing."""
         try:
-            if not self.connection.in_transaction:
+            if not self.connection.in_transaction and not self.is_doubted:
                 self.connection.execute("UPDATE shutdown SET clean = 1")
         except sqlite3.ProgrammingError:
             return  # closed before
         except sqlite3.DatabaseError:
             pass  # then the next start looks the file through
         self.connection.close()
+
+    @contextmanager
+    def doubted_when_it_fails(self) -> Iterator[None]:
+        """When what is done inside fails, the file is looked through before it is used again."""
+        try:
+            yield
+        except Exception:
+            self.is_doubted = True
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

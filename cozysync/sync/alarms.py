@@ -1,5 +1,7 @@
 """The alarm that stands, if any: kept in the replica, so that no restart makes it go away."""
 
+from collections.abc import Iterator
+
 import trio
 
 from cozysync.sync.alarm import Alarm, kind_of_error
@@ -57,6 +59,15 @@ class Alarms:
 
     async def _keep(self, data: bytes) -> None:
         await self._ledger.do(lambda: self._ledger.replica.settings.set(_ALARM, data))
+
+
+def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[Exception]:
+    """The single errors of a group."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves_of(error)
+        elif isinstance(error, Exception):
+            yield error
 
 
 def _short(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """The engine of one device: what ties ledger, server and folders together."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,9 +9,11 @@ import trio
 
 import cozysync
 from cozysync.replica import FolderRow, FolderState
-from cozysync.sync.alarms import Alarms
+from cozysync.sync.alarms import Alarms, leaves_of
+from cozysync.sync.anew import open_or_renew, what_was_set_aside
 from cozysync.sync.approvals import Approvals
 from cozysync.sync.bindings import bind, set_state, unbind
+from cozysync.sync.bindings_file import keep_bindings
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.download import Downloader
 from cozysync.sync.explainer import Explainer
@@ -32,18 +34,16 @@ from cozysync.sync.pull import Puller
 from cozysync.sync.push import push
 from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.repair import Repairs
-from cozysync.sync.replica import open_replica
 from cozysync.sync.roots import root_of
 from cozysync.sync.seams import Seams
 from cozysync.sync.setbacks import Setbacks
 from cozysync.sync.snapshot_maker import SnapshotMaker
 from cozysync.sync.snapshots import Starter
 from cozysync.sync.status import (
-    Amount,
     FolderStatus,
     ServerStatus,
-    State,
     Status,
+    not_begun,
     overall,
 )
 from cozysync.sync.trust import ServerTrust
@@ -90,11 +90,12 @@ class Engine:
         if secrets.vault is None:
             home.require_vault()
             raise CozyError("The secrets hold no vault.", "Join one: cozysync join CODE.")
-        self.replica = open_replica(home.database)
+        self.replica = open_or_renew(home)
 
         def remember(keys: VaultKeys) -> None:
             save_secrets(home.secrets_file, replace(secrets, vault=keys))
 
+        self._set_aside = what_was_set_aside(self.replica)
         self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
         self.link = Link(seams)
         self._lock = secrets.lock.kind.name.lower()
@@ -134,15 +135,16 @@ class Engine:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Sync until cancelled."""
         try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                nursery.start_soon(self._talk)
-                nursery.start_soon(self.past.keep_tidy)
-                nursery.start_soon(Heartbeat(self._seams, self._woken).run)
-                # Before anybody can ask: a device whose folders have not begun is not in sync.
-                self._begin_folders()
-                task_status.started()
-                await trio.sleep_forever()
+            with self.replica.database.doubted_when_it_fails():
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    nursery.start_soon(self._talk)
+                    nursery.start_soon(self.past.keep_tidy)
+                    nursery.start_soon(Heartbeat(self._seams, self._woken).run)
+                    # Before anybody can ask: a device whose folders have not begun is not in sync.
+                    self._begin_folders()
+                    task_status.started()
+                    await trio.sleep_forever()
         finally:
             with trio.CancelScope(shield=True):
                 await self.remote.close()
@@ -229,7 +231,11 @@ class Engine:
             conflicts=self.inbox.count(),
             devices=devices,
             keys=self._lock,
-            attention=(*self.alarms.troubles(), *self.link.troubles(self.remote.url)),
+            attention=(
+                *self.alarms.troubles(),
+                *self._set_aside,
+                *self.link.troubles(self.remote.url),
+            ),
             outbox=waiting,
             memory=memory_in_use(),
             version=cozysync.__version__,
@@ -239,9 +245,7 @@ class Engine:
     def _folder_status(self, row: FolderRow) -> FolderStatus:
         if row.path in self._folders:
             return self._folders[row.path][0].status()
-        state = State.PAUSED if row.state is FolderState.PAUSED else State.SYNCING
-        none = Amount()
-        return FolderStatus(str(row.path), row.name, state, 0, 0, none, none, watching="not yet")
+        return not_begun(str(row.path), row.name, paused=row.state is FolderState.PAUSED)
 
     # --- for people ------------------------------------------------------------------------
 
@@ -271,26 +275,31 @@ class Engine:
 
     async def add_folder(self, path: Path, name: str) -> None:
         """Bind a directory to the vault's folder of that name, made when there is none."""
-        row = await self.ledger.do(partial(bind, self.replica.folders, self._home, path, name))
+        row = await self._bound(partial(bind, self.replica.folders, self._home, path, name))
         self._start(row)
 
     async def remove_folder(self, path: Path) -> None:
         """Unbind a directory; its files stay."""
-        row = await self.ledger.do(partial(unbind, self.replica.folders, path))
+        row = await self._bound(partial(unbind, self.replica.folders, path))
         self._rows.pop(row.path, None)
         self._end(row.path)
 
     async def pause_folder(self, path: Path) -> None:
         """Leave a folder alone until resumed."""
         paused = partial(set_state, self.replica.folders, path, FolderState.PAUSED)
-        row = await self.ledger.do(paused)
+        row = await self._bound(paused)
         self._rows[row.path] = row
         self._end(row.path)
 
     async def resume_folder(self, path: Path) -> None:
         """Take up a paused folder."""
         active = partial(set_state, self.replica.folders, path, FolderState.ACTIVE)
-        self._start(await self.ledger.do(active))
+        self._start(await self._bound(active))
+
+    async def _bound(self, change: Callable[[], FolderRow]) -> FolderRow:
+        row = await self.ledger.do(change)
+        await self.ledger.do(partial(keep_bindings, self._home, self.replica))
+        return row
 
     def _woken(self) -> None:
         self.link.nudge()
@@ -337,6 +346,7 @@ class Engine:
             return  # removed or paused meanwhile
         scope = trio.CancelScope()
         self._folders[row.path] = (folder, scope)
+        await self.ledger.do(partial(keep_bindings, self._home, self.replica))
         with scope:
             await folder.run()
 
@@ -388,12 +398,3 @@ class Engine:
             if not await self.alarms.met(error):
                 raise
             talking.cancel()
-
-
-def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[Exception]:
-    """The single errors of a group."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from leaves_of(error)
-        elif isinstance(error, Exception):
-            yield error

@@ -198,6 +198,7 @@ def begin(home: Home) -> None:
     home.prepare()
     for suffix in ("", "-wal", "-shm"):
         home.database.with_name(home.database.name + suffix).unlink(missing_ok=True)
+    home.bindings_file.unlink(missing_ok=True)
 
 
 def finish(home: Home, secrets: Secrets, first: tuple[Entry, Position] | None) -> None:

@@ -66,6 +66,7 @@ class FolderSync:
         self._intake = Intake(
             self._disk,
             self._index,
+            row.path,
             self._footing,
             ledger,
             self._uploader,

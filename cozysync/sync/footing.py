@@ -11,7 +11,8 @@ from cozysync.disk import MARKER, Disk, FolderError, Ground, RootState
 from cozysync.replica import Settings
 from cozysync.sync.status import Blocked
 
-_MARKER = "marker/"
+MARKER_KEY = "marker/"
+"""Setting, by path: the marker that the folder bore when it was bound."""
 _PLACE = "place/"
 
 
@@ -51,7 +52,7 @@ class Footing:
 
     def _marker(self) -> str:
         """The marker that the folder bore when it was bound; made at the first start."""
-        key = _MARKER + str(self._root)
+        key = MARKER_KEY + str(self._root)
         known = self._settings.get(key)
         if known is not None:
             return known.decode()

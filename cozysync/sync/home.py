@@ -95,6 +95,11 @@ class Home:
         return self.root / "replica.db"
 
     @property
+    def bindings_file(self) -> Path:
+        """The bound folders once more, for when the replica is lost."""
+        return self.root / "folders.json"
+
+    @property
     def lock_file(self) -> Path:
         """Held by whoever works on the home; holds that one's process id."""
         return self.root / "lock"

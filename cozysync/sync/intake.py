@@ -6,10 +6,14 @@ approve first; contents follow once the server has them.
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
 import trio
 
 from cozysync.disk import Disk, DiskIndex, Findings, Ignore, Unscannable, scan
+from cozysync.sync.adopt import Adoption
+from cozysync.sync.anew import old_database
+from cozysync.sync.bindings_file import ANEW
 from cozysync.sync.footing import Footing
 from cozysync.sync.guard import ASK_FROM_ENTRIES, Guard, Held, Verdict, held, known, weight
 from cozysync.sync.ledger import Ledger
@@ -38,6 +42,7 @@ class Intake:
         self,
         disk: Disk,
         index: DiskIndex,
+        root: Path,
         footing: Footing,
         ledger: Ledger,
         uploader: Uploader,
@@ -49,6 +54,7 @@ class Intake:
         self._ledger = ledger
         self._uploader = uploader
         self._observer = Observer(ledger, index)
+        self._anew = ANEW + str(root)
         self._held_key = _HELD + index.root.hex()
         self._guard = Guard(share, ledger.replica.settings.get_int(self._held_key))
         self._dirty: set[bytes] = set()
@@ -102,6 +108,8 @@ class Intake:
         self._everything, self._dirty = False, set()
         if directories is not None and not directories:
             return
+        if everything:
+            await self._ledger.do(self._adopt)
         findings = await self._scan(directories)
         if findings.vanished:
             await trio.sleep(VANISH_S)
@@ -116,6 +124,20 @@ class Intake:
         again = self._unread.keys() if directories is None else {job.path for job in jobs}
         kept = {path: each for path, each in self._unread.items() if path not in again}
         self._unread = kept | {each.path: each for each in unread}
+        if everything and not unread:
+            await self._ledger.do(self._adopted)
+
+    def _adopt(self) -> None:
+        replica = self._ledger.replica
+        if replica.settings.get(self._anew) == b"1":
+            before = old_database(replica)
+            self._observer.adoption = Adoption(replica, self._index, before)
+
+    def _adopted(self) -> None:
+        """The folder has been looked through; whatever appears from now on is new."""
+        if self._observer.adoption is not None:
+            self._observer.adoption = None
+            self._ledger.replica.settings.set(self._anew, b"0")
 
     async def _scan(self, directories: set[bytes] | None) -> Findings:
         def work() -> Findings:

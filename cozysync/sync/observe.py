@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cozysync.content import Ingested
 from cozysync.disk import Appeared, Changed, DiskIndex, Findings, IndexRow, new_row, pack_heads
+from cozysync.sync.adopt import Adoption
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.wanted import EXECUTABLE
 from cozysync_conflict import (
@@ -45,6 +46,7 @@ class Observer:
     """Turns one folder's findings into operations.
 
     `unplaced` gathers nodes that are not on the disk as the vault has them: to be planned again.
+    `adoption` is there at the first look at a folder whose index is lost.
     """
 
     def __init__(self, ledger: Ledger, index: DiskIndex) -> None:
@@ -52,6 +54,7 @@ class Observer:
         self._tree = ledger.replica.tree
         self._index = index
         self.unplaced: set[NodeId] = set()
+        self.adoption: Adoption | None = None
 
     def structure(self, findings: Findings, *, deleting: bool) -> list[Job]:
         """Author what needs no content, and return what does. Work of `Ledger.do`."""
@@ -131,6 +134,9 @@ class Observer:
                 continue
             parent = _node(each.parent, nodes)
             node = self._standing(parent, each.name, Kind.DIRECTORY)
+            if node is None and self.adoption is not None:
+                node = self.adoption.directory(parent, each.name)
+                self.unplaced |= {node} if node is not None else set()
             if node is None:
                 node = self._ledger.new_node(parent, each.name, Kind.DIRECTORY)
                 self._ledger.author([Create(node, parent, each.name)])
@@ -207,6 +213,12 @@ class Observer:
                     actions.append(Write(node, content, row.heads))
         else:
             found = self._standing(job.parent, job.name, job.kind)
+            base: tuple[Dot, ...] = ()
+            if self.adoption is not None:
+                adopted = self._adopted(self.adoption, job, seen, content.digest, found)
+                if adopted is not None:
+                    return adopted, None
+                base = self.adoption.seen(found) if found is not None else ()
             node = found or self._ledger.new_node(job.parent, job.name, job.kind)
             row = seen._replace(node=node, parent=job.parent, name=job.name)
             same = self._heads_with(node, content.digest)
@@ -215,12 +227,28 @@ class Observer:
                 actions.append(Create(node, job.parent, job.name))
             if not same:
                 written = len(actions)
-                actions.append(Write(node, content, ()))
+                actions.append(Write(node, content, base))
         said = attribute(self._tree, node, EXECUTABLE) == b"\x01"
         changed = job.row is None or job.row.executable != row.executable
         if kind_of(node) is Kind.FILE and changed and said != row.executable:
             actions.append(SetAttribute(node, EXECUTABLE, b"\x01" if row.executable else b""))
         return row._replace(digest=content.digest), written
+
+    def _adopted(
+        self, adoption: Adoption, job: Job, seen: IndexRow, digest: bytes, found: NodeId | None
+    ) -> IndexRow | None:
+        """The row of something that is as the vault has it, or had it and has it elsewhere, or not
+        any more; None for what is new. The next plan brings it to what the vault shows.
+        """
+        if found is not None and self._heads_with(found, digest):
+            return None
+        node = found or adoption.file(job.parent, job.name, job.kind, digest, seen.mtime_ns)
+        dots = adoption.dots(node, digest) if node is not None else []
+        if node is None or not dots:
+            return None
+        self.unplaced.add(node)
+        row = seen._replace(node=node, parent=job.parent, name=job.name, digest=digest)
+        return row._replace(packed_heads=pack_heads(dots))
 
     def _standing(self, parent: NodeId, name: bytes, kind: Kind) -> NodeId | None:
         """A node that the vault shows at this place and that is not yet on the disk."""

@@ -138,6 +138,12 @@ def stranger_trouble(is_stranger: bool) -> Blocked | None:
     )
 
 
+def not_begun(path: str, name: str, *, paused: bool) -> FolderStatus:
+    """A folder that is bound, and not looked at (yet)."""
+    state, none = State.PAUSED if paused else State.SYNCING, Amount()
+    return FolderStatus(path, name, state, 0, 0, none, none, watching="not yet")
+
+
 def overall(
     folders: tuple[FolderStatus, ...], *, reachable: bool, alarm: bool, busy: bool
 ) -> State:

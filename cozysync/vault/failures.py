@@ -147,6 +147,7 @@ class SecretsFileDamaged(SecretError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"The secrets file {path} is damaged, or of a newer version of cozysync.",
-            "Update cozysync, or restore the file from a backup; failing that, pair this device "
-            "again or recover with the recovery phrase.",
+            "Update cozysync, or restore the file from a backup; failing that, move it away "
+            f"(mv '{path}' '{path}.damaged') and bring this device in again, by cozysync join or "
+            "with the recovery phrase by cozysync recover. Your folders stay as they are.",
         )

@@ -79,7 +79,7 @@ def test_a_file_that_is_no_database_is_reported_and_left_alone(tmp_path: Path) -
     with pytest.raises(DamagedDatabase) as caught:
         Database.open(path, [FIRST])
     assert str(path) in caught.value.message
-    assert "Move it aside" in caught.value.remedy
+    assert "sets it aside" in caught.value.remedy
     assert path.read_bytes() == before
 
 
