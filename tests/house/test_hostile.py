@@ -12,6 +12,7 @@ READS = re.compile(r"(decode|parse|load|open_|unpack|unwrap|unpad|read_|feed|fro
 NO_DECODERS = {
     # What they read is this program's own, or was checked by a decoder before.
     "cozysync.sync.replica:open_replica": "the local database",
+    "cozysync.sync.anew:open_or_renew": "the local database; damage in tests/engine/test_anew.py",
     "cozysync.sync.alarm:Alarm.decode": "the local database",
     "cozysync.vault.lock:open_lock": "load_secrets",
     "cozysync.sync.log_reader:read_controls": "decode_entry and decode_control",
