@@ -5,6 +5,7 @@ from cozysync_conflict.apply import (
 )
 from cozysync_conflict.clock import (
     COUNTER_BITS,
+    FURTHEST,
     Dot,
     HybridClock,
     Stamp,
@@ -91,6 +92,7 @@ __all__ = [
     "CONFLICT_OF",
     "COUNTER_BITS",
     "DECISION",
+    "FURTHEST",
     "LATER",
     "NODE_ID_BYTES",
     "POLICY",

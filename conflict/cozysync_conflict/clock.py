@@ -7,6 +7,14 @@ COUNTER_BITS = 16
 """Low bits of a hybrid time that count within one millisecond."""
 
 
+FURTHEST = 1 << 62
+"""The latest hybrid time that anybody follows: in the year 4200, and half of what can be written.
+
+A device whose clock, or whose malice, goes beyond has the last word on names for ever; it must not
+take from the others the numbers that they need to go on writing.
+"""
+
+
 class Stamp(NamedTuple):
     """When an operation was made: the total order that every device agrees on.
 
@@ -84,9 +92,12 @@ class HybridClock:
 
     def next(self, now_ms: int) -> int:
         """A hybrid time for something that happens now (milliseconds since 1970)."""
-        self.last = max(now_ms << COUNTER_BITS, self.last + 1)
+        self.last = max(min(now_ms << COUNTER_BITS, FURTHEST), self.last + 1)
         return self.last
 
     def observe(self, time: int) -> None:
-        """Make sure that what happens here next is later than this hybrid time."""
-        self.last = max(self.last, time)
+        """Make sure that what happens here next is later than this hybrid time, unless that is
+        beyond `FURTHEST`.
+        """
+        if time <= FURTHEST:
+            self.last = max(self.last, time)
