@@ -24,6 +24,7 @@ from cozysync.cli import (
     rejoin,
     server,
     show,
+    tidy,
     vault,
     verify,
 )
@@ -63,6 +64,7 @@ app.command()(approve.approve)
 app.command()(show.log)
 app.command()(past.restore)
 app.command()(past.undo)
+app.command()(tidy.tidy)
 app.add_typer(conflicts.app, name="conflicts")
 app.command()(doctor.doctor)
 app.add_typer(server.app, name="server")

@@ -136,6 +136,7 @@ def _config(values: Mapping[str, Value]) -> Config:
                 value("history.all_days"),
                 value("history.daily_days"),
                 value("history.monthly_days"),
+                value("history.deleted_days"),
             ),
         ),
         embedded=EmbeddedServer(

@@ -204,15 +204,15 @@ KEYS: tuple[Key, ...] = (
     Key(
         "history.all_days",
         lambda: Retention().all_days,
-        "days, 1 to 36500",
-        _whole(1, 36_500),
+        "days, 0 to 36500",
+        _whole(0, 36_500),
         "For how many days after it was replaced every version of a file is kept.",
     ),
     Key(
         "history.daily_days",
         lambda: Retention().daily_days,
-        "days, 1 to 36500",
-        _whole(1, 36_500),
+        "days, 0 to 36500",
+        _whole(0, 36_500),
         "For how many days the last version of each day is kept after that.",
     ),
     Key(
@@ -221,6 +221,14 @@ KEYS: tuple[Key, ...] = (
         "days, 0 to 36500",
         _whole(0, 36_500),
         "For how many days the last version of each month is kept after that; 0 is for ever.",
+    ),
+    Key(
+        "history.deleted_days",
+        lambda: Retention().deleted_days,
+        "days, 0 to 36500",
+        _whole(0, 36_500),
+        "For how many days what was deleted can be brought back. Of several devices the one that "
+        "keeps the least decides what the server keeps.",
     ),
     Key(
         "log_level",

@@ -46,6 +46,9 @@ def past_routes(slot: EngineSlot) -> list[Route]:
         plan = await slot.require().past.rewind(device, since, seen)
         return Json(plan.to_json())
 
+    async def tidy(_: Request) -> Response:
+        return Json((await slot.require().upkeep.tidy()).to_json())
+
     async def conflicts(_: Request) -> Response:
         found = await slot.require().inbox.conflicts()
         return Json({"conflicts": [each.to_json() for each in found]})
@@ -74,6 +77,7 @@ def past_routes(slot: EngineSlot) -> list[Route]:
         route("GET", "/v1/log", log),
         route("POST", "/v1/restore", restore),
         route("POST", "/v1/rewind", rewind),
+        route("POST", "/v1/tidy", tidy),
         route("GET", "/v1/conflicts", conflicts),
         route("GET", "/v1/conflicts/{id}/versions/{number}", version),
         route("POST", "/v1/conflicts/{id}", decide),

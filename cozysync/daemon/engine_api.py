@@ -15,6 +15,7 @@ from cozysync.sync.inbox import Inbox
 from cozysync.sync.members import Members
 from cozysync.sync.past import Past
 from cozysync.sync.status import Status
+from cozysync.sync.upkeep import Upkeep
 from cozysync.sync.verify import Verifier
 from cozysync_conflict import Policy
 
@@ -77,6 +78,10 @@ class EngineLike(Protocol):
     @property
     def approvals(self) -> Approvals:
         """The deletions that wait for a person."""
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What keeps the vault small."""
 
     @property
     def past(self) -> Past:

@@ -1,6 +1,7 @@
 """The local database of the vault's state: a cache of what the log says, and the outbox."""
 
 from cozysync.replica.body import SealedBody, decode_body, encode_body
+from cozysync.replica.body_limits import MAX_CHUNKS
 from cozysync.replica.chunks import CHUNKS_SCHEMA, KNOWN_CHUNKS, ChunkIndex, Place
 from cozysync.replica.contents import Cursor, contents_after
 from cozysync.replica.cursor import CURSOR_SCHEMA, LogCursor
@@ -24,8 +25,8 @@ from cozysync.replica.settings import (
     Settings,
 )
 from cozysync.replica.snapshot import Opening, read_snapshot, write_snapshot
-from cozysync.replica.split import delete_parts, split
-from cozysync.replica.tree import TREE_SCHEMA, SqliteStore
+from cozysync.replica.split import delete_parts, parts_of, split
+from cozysync.replica.tree import TREE_SCHEMA, SqliteStore, unpacked_node
 
 __all__ = [
     "CHUNKS_SCHEMA",
@@ -33,6 +34,7 @@ __all__ = [
     "FRAMES_SCHEMA",
     "HISTORY_SCHEMA",
     "KNOWN_CHUNKS",
+    "MAX_CHUNKS",
     "OUTBOX_SCHEMA",
     "SETTINGS_SCHEMA",
     "TREE_SCHEMA",
@@ -62,9 +64,11 @@ __all__ = [
     "decode_body",
     "delete_parts",
     "encode_body",
+    "parts_of",
     "read_snapshot",
     "split",
     "thin",
     "told",
+    "unpacked_node",
     "write_snapshot",
 ]

@@ -2,8 +2,8 @@
 
 A location is *announced* once a sealed entry carries it, so that every other replica has it too.
 Chunks of packs that this device uploaded wait unannounced until the entry that uses them is
-authored. A chunk that arrives twice keeps its first location: both packs hold the same bytes,
-and one answer is enough.
+authored. Of a chunk that was announced twice the place told last in the log counts, so that all
+devices agree when live chunks are moved out of packs that are mostly dead.
 
 A pack is *retired* when it is lost, damaged or about to go. Its locations still answer (some of
 its chunks may be sound), but they count for nothing: whoever has the content sends it anew, and
@@ -77,15 +77,19 @@ class ChunkIndex:
         self._connection = database.connection
 
     def add(self, locations: Iterable[ChunkLocation], announced: bool) -> None:
-        """Learn locations. Known chunks stay where they are, and may become announced; those in
-        a retired pack move to the new place.
+        """Learn locations.
+
+        The place that was announced last counts, unless its pack is retired. One that is not
+        announced yet counts for chunks that have no place, or only one in a retired pack.
         """
         # In order of id, neighbours land on the same page: a third faster than at random.
         ordered = sorted(locations, key=_chunk_of)
         keys = self._pack_keys({location.pack for location in ordered})
         self._connection.executemany(
             "INSERT INTO chunk VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET announced = 1 WHERE excluded.announced = 1",
+            " ON CONFLICT (id) DO UPDATE SET pack = excluded.pack, offset = excluded.offset,"
+            " length = excluded.length, announced = 1 WHERE excluded.announced = 1"
+            " AND NOT (SELECT retired FROM pack WHERE key = excluded.pack)",
             [
                 (each.chunk, keys[each.pack], each.offset, each.length, announced)
                 for each in ordered
@@ -119,6 +123,36 @@ class ChunkIndex:
             "UPDATE pack SET retired = 1 WHERE key = ?", [(key,) for key in keys.values()]
         )
         return {pack for pack, key in keys.items() if key not in old}
+
+    def lying_in(self, packs: Iterable[PackId]) -> set[ChunkId]:
+        """The chunks whose place is in one of these packs."""
+        return {ChunkId(row[0]) for row in self._rows_in(self._known_keys(packs))}
+
+    def doom(self, packs: Iterable[PackId], gone: set[ChunkId]) -> None:
+        """Forget these chunks, and retire the packs, of which none is known that holds nothing."""
+        packs = set(packs)
+        self._connection.executemany(
+            "DELETE FROM chunk WHERE id = ?", [(chunk,) for chunk in sorted(gone)]
+        )
+        keys = self._known_keys(packs)
+        holding = {row[1] for row in self._rows_in(keys)}
+        self._connection.executemany(
+            "DELETE FROM pack WHERE key = ?", [(key,) for key in keys if key not in holding]
+        )
+        self._connection.executemany(
+            "UPDATE pack SET retired = 1 WHERE key = ?", [(key,) for key in holding]
+        )
+
+    def _known_keys(self, packs: Iterable[PackId]) -> list[int]:
+        return [
+            row[0]
+            for query, some in _portions("SELECT key FROM pack WHERE id IN ({})", packs)
+            for row in self._connection.execute(query, some)
+        ]
+
+    def _rows_in(self, keys: Iterable[int]) -> Iterator[tuple[bytes, int]]:
+        for query, some in _portions("SELECT id, pack FROM chunk WHERE pack IN ({})", keys):
+            yield from self._connection.execute(query, some).fetchall()
 
     def retired(self) -> list[ChunkLocation]:
         """The chunks that lie only in retired packs, by place."""

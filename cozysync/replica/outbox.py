@@ -63,6 +63,15 @@ class Outbox:
             "UPDATE outbox SET position = ? WHERE sequence = ?", (position, sequence)
         )
 
+    def take_back(self, sequence: Sequence) -> None:
+        """Forget unsent entries from a sequence on: others take their numbers.
+
+        Only for what the server has refused: nobody else has seen it, or ever will.
+        """
+        self._connection.execute(
+            "DELETE FROM outbox WHERE position IS NULL AND sequence >= ?", (sequence,)
+        )
+
     def reopen(self, after: Position) -> int:
         """Make entries that stood behind a position pending again; returns how many.
 

@@ -21,12 +21,14 @@ class Retention:
     """For how many days after it was replaced a version is kept.
 
     All of them for `all_days`, the last of each day for `daily_days`, the last of each month for
-    `monthly_days`; 0 there keeps those for ever.
+    `monthly_days`; 0 there keeps those for ever. What was deleted is kept as it then was, by these
+    rules, for `deleted_days` after that.
     """
 
     all_days: int = 30
     daily_days: int = 365
     monthly_days: int = 0
+    deleted_days: int = 90
 
 
 def let_go(written: Sequence[int], now_ms: int, rules: Retention) -> list[int]:
@@ -55,7 +57,26 @@ def thin(connection: sqlite3.Connection, now_ms: int, rules: Retention) -> int:
         " HAVING COUNT(*) > 1 AND MIN(time) < ?",
         (earliest,),
     ).fetchall()
-    return sum(_thin_node(connection, node, now_ms, rules) for (node,) in nodes)
+    thinned = sum(_thin_node(connection, node, now_ms, rules) for (node,) in nodes)
+    return thinned + _forget_deleted(connection, now_ms, rules)
+
+
+def _forget_deleted(connection: sqlite3.Connection, now_ms: int, rules: Retention) -> int:
+    """Let go of all versions of what is shown no more and was deleted long ago."""
+    earliest = (now_ms - rules.deleted_days * _DAY_MS) << COUNTER_BITS
+    nodes = connection.execute(
+        "SELECT DISTINCT node FROM version JOIN node ON node.id = version.node"
+        " WHERE detail <> x'' AND counted_at IS NULL"
+        " AND (SELECT MAX(time) FROM gone WHERE gone.node = version.node) < ?",
+        (earliest,),
+    ).fetchall()
+    return (
+        connection.executemany(
+            "UPDATE version SET detail = x'' WHERE node = ? AND detail <> x''", nodes
+        ).rowcount
+        if nodes
+        else 0
+    )
 
 
 def _thin_node(connection: sqlite3.Connection, node: bytes, now_ms: int, rules: Retention) -> int:

@@ -1,10 +1,11 @@
 """Making what is too large for one entry fit several."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cozysync.replica.body_limits import MAX_BODY, MAX_DELETE_NODES, MAX_OPERATIONS
 from cozysync.replica.operation_codec import size_of
-from cozysync_conflict import Batch, Delete, Operation
+from cozysync_conflict import Action, Batch, Delete, Dot, Operation
 
 # The other half of a body is for the locations of chunks.
 _ROOM = MAX_BODY // 2
@@ -20,6 +21,13 @@ def delete_parts(action: Delete) -> list[Delete]:
     return [
         Delete(action.group, action.root, action.nodes[at : at + MAX_DELETE_NODES]) for at in starts
     ]
+
+
+def parts_of(action: Action, first: Dot) -> list[Action]:
+    """An action as those that fit entries: a delete that is too large comes apart, at `first`."""
+    if not isinstance(action, Delete):
+        return [action]
+    return [*delete_parts(replace(action, group=first))]
 
 
 def split(batch: Batch, room: int = _ROOM, most: int = MAX_OPERATIONS) -> list[Batch]:

@@ -26,6 +26,7 @@ from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.members import Members
 from cozysync.sync.memory import memory_in_use
+from cozysync.sync.mend import Mender
 from cozysync.sync.merger import Merger
 from cozysync.sync.offer import Known, Offering, begin_offer
 from cozysync.sync.past import Past
@@ -37,8 +38,6 @@ from cozysync.sync.repair import Repairs
 from cozysync.sync.roots import root_of
 from cozysync.sync.seams import Seams
 from cozysync.sync.setbacks import Setbacks
-from cozysync.sync.snapshot_maker import SnapshotMaker
-from cozysync.sync.snapshots import Starter
 from cozysync.sync.status import (
     FolderStatus,
     ServerStatus,
@@ -47,6 +46,7 @@ from cozysync.sync.status import (
     overall,
 )
 from cozysync.sync.trust import ServerTrust
+from cozysync.sync.upkeep import Upkeep
 from cozysync.sync.upload import Uploader
 from cozysync.sync.verify import Verifier
 from cozysync.vault import Ask, CozyError, VaultKeys, load_secrets, save_secrets
@@ -109,16 +109,15 @@ class Engine:
             self.link.heard_time,
             ServerTrust(config.server_key),
         )
-        starter = Starter(self.ledger, self.link, self.remote, seams)
-        self._puller = Puller(self.ledger, self.link, self.remote, starter)
+        self._puller = Puller(self.ledger, self.link, self.remote, seams)
         self.members = Members(self.ledger, self._puller, secrets.root_wrapping)
-        self.snapshots = SnapshotMaker(self.ledger, self.link, self.remote, seams)
         downloader = Downloader(self.ledger, self.link, self.remote, seams, config.downloads)
         self.inbox = Inbox(self.ledger, downloader)
         self.past = Past(self.ledger, self.link, seams, config.retention)
         self._uploader = Uploader(self.ledger, self.link, self.remote, seams, config.uploads)
         self._merger = Merger(self.ledger, downloader, self._uploader)
         self.verifier = Verifier(self.ledger, downloader, self.link, self.remote, seams)
+        self.upkeep = Upkeep(self.ledger, self.link, self.remote, downloader, seams, self.past)
         self.repairs = Repairs(self.ledger, downloader, self._uploader, seams)
         self._setbacks = Setbacks(self.ledger, self.link, self.remote, self._puller)
         self._folders: dict[Path, tuple[FolderSync, trio.CancelScope]] = {}
@@ -373,14 +372,15 @@ class Engine:
 
     async def _talk(self) -> None:
         """Pull, push, merge and repair, as long as no alarm stands."""
+        mender = Mender(self.ledger, self.link, self.remote, self._puller, self._setbacks)
         tasks = (
             self._puller.run,
-            partial(push, self.ledger, self.link, self.remote, self._setbacks.mend),
+            partial(push, self.ledger, self.link, self.remote, mender.mend),
             self._merger.run,
             self.repairs.run,
-            self.snapshots.run,
             self._setbacks.run,
             self.members.run,
+            self.upkeep.run,
         )
         while True:
             await self.alarms.until(standing=False)

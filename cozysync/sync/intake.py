@@ -212,9 +212,8 @@ class Intake:
             some = jobs[at : at + FILES_PER_ENTRY]
             uploader = self._uploader
             ready = await uploader.run(self._disk, some, self._restless.wants_moment)
-            if ready:
-                await self._ledger.do(partial(self._observer.contents, ready))
-            taken = {job.path for job, _, _ in ready}
+            left = await self._ledger.do(partial(self._observer.contents, ready))
+            taken = {job.path for job, _, _ in ready} - left
             self._note(taken)
             unread += uploader.unread
             taken |= {path for path, _ in uploader.moved}

@@ -8,13 +8,14 @@ the outbox and the index agree, and whatever was not committed happens again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import trio
 
-from cozysync.replica import Opening, SealedBody, decode_body, delete_parts, split, told
+from cozysync.replica import MAX_CHUNKS, Opening, SealedBody, decode_body, parts_of, split
+from cozysync.replica.database import told
 from cozysync.sync.conflict_names import conflict_label
+from cozysync.sync.in_use import obey_doom
 from cozysync.sync.merges import Merges
 from cozysync.sync.own_entries import OwnEntries
 from cozysync.sync.replica import Replica
@@ -24,7 +25,6 @@ from cozysync.vault import DeviceKeys, VaultKeys, secrets_for_device
 from cozysync_conflict import (
     Action,
     Batch,
-    Delete,
     Dot,
     HybridClock,
     NodeId,
@@ -48,6 +48,7 @@ from cozysync_protocol import (
     Malformed,
     NotAllowed,
     PackId,
+    PacksDoomed,
     Position,
     advance,
     decode_control,
@@ -99,9 +100,11 @@ class Ledger:
         self.arrivals: list[Callable[[], None]] = []
         self.retired = Signal()
         self._missed: set[ChunkId] = set()
-        self._arrived = self._retired = False
+        # Told when packs were doomed in which something lies that is in use.
+        self.endangered = Signal()
+        self._arrived = self._retired = self._endangered = False
         self._seams = seams
-        self._own = OwnEntries(replica, device, lambda: self.keys, self.log_state)
+        self.own = OwnEntries(replica, device, lambda: self.keys, self.log_state)
         self._lock = trio.Lock()
         self._clock = HybridClock(replica.settings.get_int(CLOCK))
         self._touched: set[NodeId] = set()
@@ -117,7 +120,7 @@ class Ledger:
             except BaseException:
                 self.replica.tree.forget()
                 self._touched, self._authored = set(), False
-                self._arrived = self._retired = False
+                self._arrived = self._retired = self._endangered = False
                 raise
             touched, self._touched = self._touched, set()
             authored, self._authored = self._authored, False
@@ -127,6 +130,9 @@ class Ledger:
             self.outgoing.set()
         if retired:
             self.retired.set()
+        if self._endangered:
+            self._endangered = False
+            self.endangered.set()
         self.merges.tell()
         if touched:
             for listener in self.listeners:
@@ -206,12 +212,14 @@ class Ledger:
         self, actions: Sequence[Action], chunks: Iterable[ChunkId] = ()
     ) -> tuple[list[Dot], set[NodeId]]:
         batch, dots = self._stamped(actions)
+        chunks = set(chunks)
         locations = self.replica.chunks.unannounced(chunks)
         self.replica.chunks.mark_announced([location.chunk for location in locations])
         self._note_arrivals(locations)
+        needed = self.own.needed(actions, chunks)
         for part in split(batch):
-            self._own.seal(SealedBody(part, tuple(locations)))
-            locations = []
+            self.own.seal(SealedBody(part, tuple(locations)), needed)
+            locations, needed = [], set()
         self._authored = True
         self.replica.history.add([batch])
         return dots, apply(self.replica.tree, [batch])
@@ -225,7 +233,7 @@ class Ledger:
         dots: list[Dot] = []
         for action in actions:
             dots.append(Dot(me, counter + 1))
-            for part in _parts(action, dots[-1]):
+            for part in parts_of(action, dots[-1]):
                 counter += 1
                 stamp = Stamp(self._clock.next(now), me)
                 operations.append(Operation(stamp, Dot(me, counter), part))
@@ -242,8 +250,19 @@ class Ledger:
             fresh = sorted(self.replica.chunks.retire(packs))
             for at in range(0, len(fresh), MAX_ENTRY_PACKS):
                 batch, _ = self._stamped(())
-                self._own.seal(SealedBody(batch, (), tuple(fresh[at : at + MAX_ENTRY_PACKS])))
+                self.own.seal(SealedBody(batch, (), tuple(fresh[at : at + MAX_ENTRY_PACKS])))
                 self._authored = self._retired = True
+
+    def announce(self, locations: Sequence[ChunkLocation]) -> None:
+        """Tell everybody of new places of chunks, which count from now on; work of `do`."""
+        with self.replica.database.transaction():
+            for at in range(0, len(locations), MAX_CHUNKS):
+                some = tuple(locations[at : at + MAX_CHUNKS])
+                batch, _ = self._stamped(())
+                self.own.seal(SealedBody(batch, some))
+                self.replica.chunks.add(some, announced=True)
+                self._note_arrivals(some)
+            self._authored = True
 
     def _note_arrivals(self, locations: Iterable[ChunkLocation]) -> None:
         arrived = self._missed & {location.chunk for location in locations}
@@ -256,7 +275,7 @@ class Ledger:
         Returns its sequence among this device's entries.
         """
         self._authored = True
-        return self._own.control(body)
+        return self.own.control(body)
 
     # --- receiving -------------------------------------------------------------------------
 
@@ -273,6 +292,7 @@ class Ledger:
         with self.replica.database.transaction():
             state = self.log_state()
             bodies: list[SealedBody] = []
+            doomed: list[PackId] = []
             for frame in frames:
                 entry = decode_entry(frame.entry)
                 before = state
@@ -281,12 +301,16 @@ class Ledger:
                     self.replica.outbox.acknowledge(entry.header.sequence, frame.position)
                 if entry.header.kind is EntryKind.SEALED:
                     bodies.append(self._opened(entry))
-                elif hands_out_secrets(before, state):
-                    self.learn([decode_control(entry.body)])
+                else:
+                    control = decode_control(entry.body)
+                    self.learn([control] if hands_out_secrets(before, state) else ())
+                    doomed += control.packs if isinstance(control, PacksDoomed) else ()
             self.replica.cursor.save(state)
             self.replica.frames.add(frames)
             self._count(frames)
             self._unsettled |= self._apply(bodies)
+            if doomed and obey_doom(self.replica, doomed):
+                self._retired = self._endangered = True
             if not more or len(self._unsettled) > UNSETTLED:
                 touched, self._unsettled = self._unsettled, set()
                 self._resolve(touched)
@@ -374,10 +398,3 @@ class Ledger:
 def last_written(device: DeviceId) -> str:
     """The setting that holds the hybrid time of a device's newest entry."""
     return f"last written {device.hex()}"
-
-
-def _parts(action: Action, first: Dot) -> Iterable[Action]:
-    """A delete too large for one entry comes apart; everything else stays whole."""
-    if not isinstance(action, Delete):
-        return (action,)
-    return delete_parts(replace(action, group=first))

@@ -58,6 +58,9 @@ class Merger:
         self._ledger.settle({contested.node})
 
     def _merged(self, contested: Contested, ingested: Ingested | None) -> None:
+        needed = set(ingested.chunks) if ingested is not None else set()
+        if needed - self._ledger.replica.chunks.known(needed):
+            return  # a pack was given up meanwhile: it is merged once more
         content = ingested.content if ingested is not None else None
         self._ledger.merges.answer(contested, content)
         self._ledger.settle({contested.node}, ingested.chunks if ingested is not None else ())

@@ -67,11 +67,19 @@ class Observer:
             self._index.put(findings.settled)
         return list(self._jobs(findings, nodes))
 
-    def contents(self, ready: Sequence[tuple[Job, IndexRow, Ingested]]) -> None:
+    def contents(self, ready: Sequence[tuple[Job, IndexRow, Ingested]]) -> set[bytes]:
         """Author contents whose packs are on the server. Work of `Ledger.do`.
 
-        Each comes with a row that holds the stat with which it was read.
+        Each comes with a row that holds the stat with which it was read. Returns the paths of those
+        left out, because a pack in which they found a chunk has been given up meanwhile.
         """
+        needed = {chunk for _, _, ingested in ready for chunk in ingested.chunks}
+        gone = needed - self._ledger.replica.chunks.known(needed)
+        left = {job.path for job, _, each in ready if not gone.isdisjoint(each.chunks)}
+        self._author([each for each in ready if each[0].path not in left])
+        return left
+
+    def _author(self, ready: Sequence[tuple[Job, IndexRow, Ingested]]) -> None:
         with self._ledger.replica.database.transaction():
             actions: list[Action] = []
             chunks: list[ChunkId] = []

@@ -10,6 +10,7 @@ from cozysync.sync.giver import CannotGive, Giver
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
+from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
 from cozysync.sync.snapshots import Starter
 from cozysync_protocol import (
@@ -32,8 +33,8 @@ MOST_SETBACKS = 3
 class Puller:
     """Reads the log for ever, and knows how far it has read."""
 
-    def __init__(self, ledger: Ledger, link: Link, remote: Remote, starter: Starter) -> None:
-        self._starter = starter
+    def __init__(self, ledger: Ledger, link: Link, remote: Remote, seams: Seams) -> None:
+        self._starter = Starter(ledger, link, remote, seams)
         self._ledger = ledger
         self._link = link
         self._remote = remote

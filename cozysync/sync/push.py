@@ -3,23 +3,17 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import trio
-
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
-from cozysync_protocol import MAX_APPEND_BYTES, ErrorCode, Position, Sequence
+from cozysync_protocol import MAX_APPEND_BYTES, Position, Sequence
 
 # Entries of one request. A request costs about a millisecond whatever it carries, and the
 # reader at the other end starts on what it has.
 ENTRIES_PER_REQUEST = 64
-# How long starting from a snapshot is given before the outbox is looked at again.
-HORIZON_PAUSE_S = 0.5
-# Refusals in a row after which mending the cause is given up.
-MOST_MENDED = 5
-
-Mend = Callable[[Refused, list[bytes]], Awaitable[bool]]
-"""Mends why the server refuses these entries, if that can be; whether to send them again."""
+Mend = Callable[[Refused, list[bytes], int], Awaitable[bool]]
+"""Mends why the server refuses these entries, for the how manieth time in a row, if that can be;
+whether to send what the outbox then holds."""
 
 
 async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
@@ -27,7 +21,7 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
 
     An entry that was sent but not acknowledged is sent again: the server answers with the
     position that it gave the first time. Raises `Refused` when the server will not have an
-    entry.
+    entry, and `mend` cannot help.
     """
 
     def next_ones() -> tuple[list[tuple[Sequence, bytes]], Position]:
@@ -44,12 +38,8 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
         try:
             appended = await link.attempt(partial(remote.append, entries, verified))
         except Refused as error:
-            if error.code is ErrorCode.HORIZON:
-                # It was taken long ago: the snapshot that the puller now starts from says so.
-                await trio.sleep(HORIZON_PAUSE_S)
-                continue
             refusals += 1
-            if refusals > MOST_MENDED or not await mend(error, entries):
+            if not await mend(error, entries, refusals):
                 raise
             continue
         refusals = 0

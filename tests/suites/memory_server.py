@@ -166,6 +166,10 @@ class MemoryRemote:
         self._unplugged = trio.Event()
         self._plugged.set()
 
+    @property
+    def is_plugged(self):
+        return self._plugged.is_set()
+
     async def _line(self):
         await trio.lowlevel.checkpoint()
         self._check()

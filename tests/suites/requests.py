@@ -103,6 +103,7 @@ CONTROL = [
     Request("GET", "/v1/log", query={"path": "/nowhere", "limit": "5"}),
     Request("POST", "/v1/restore", _json(path="/nowhere", at=1.7e9, **SEEN)),
     Request("POST", "/v1/rewind", _json(device="ann", since=1.7e9, **SEEN)),
+    Request("POST", "/v1/tidy"),
     Request("GET", "/v1/conflicts"),
     Request("GET", "/v1/conflicts/{id}/versions/{number}", values={"id": "ab", "number": "1"}),
     Request("POST", "/v1/conflicts/{id}", _json(choice="1", anyway=False, **SEEN), {"id": "ab"}),

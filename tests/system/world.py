@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import processes
 from bench.processes import COMMAND, PATIENCE_S, Server, begin_vault, pair, run
 from cozysync.cli.client import DaemonError, NotRunning
+from cozysync.sync.home import Home
 
 __all__ = ["COMMAND", "PATIENCE_S", "Device", "Hands", "World", "run", "texts", "tree"]
 
@@ -53,11 +54,15 @@ class Device(processes.Device):
 class World:
     """One server and some devices in one vault."""
 
-    def __init__(self, root, *names):
+    def __init__(self, root, *names, server_options=(), config=""):
         self.root = root
-        self.server = Server(root / "server")
+        self.server = Server(root / "server", *server_options)
         self.server.start()
         self.devices = [Device(root, name) for name in names]
+        for each in self.devices if config else ():
+            path = Home.at(each.home).config_file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(config)
         first, *others = self.devices
         begin_vault(self.server, first)
         for each in others:

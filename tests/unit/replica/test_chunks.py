@@ -33,6 +33,27 @@ def test_thousands_of_ids_are_asked_for_at_once(index: ChunkIndex) -> None:
     assert index.known([]) == set()
 
 
+def test_the_place_that_was_announced_last_counts(index: ChunkIndex) -> None:
+    index.add([location(1, pack=1)], announced=True)
+    index.add([location(1, pack=2)], announced=True)
+    assert index.locate([chunk(1)])[chunk(1)] == location(1, pack=2)
+    index.retire([location(1, pack=3).pack])
+    index.add([location(1, pack=3)], announced=True)
+    assert index.locate([chunk(1)])[chunk(1)] == location(1, pack=2)
+
+
+def test_what_lay_in_a_doomed_pack_is_forgotten_but_for_what_is_saved(index: ChunkIndex) -> None:
+    index.add([location(1, pack=1), location(2, pack=1), location(3, pack=2)], announced=True)
+    packs = [location(1, pack=1).pack, location(3, pack=2).pack, location(9, pack=9).pack]
+    assert index.lying_in(packs) == {chunk(1), chunk(2), chunk(3)}
+    index.doom(packs, {chunk(1), chunk(3)})
+    assert index.locate([chunk(n) for n in range(4)]) == {chunk(2): location(2, pack=1)}
+    assert index.known([chunk(2)]) == set()
+    assert index.lying_in(packs) == {chunk(2)}
+    index.add([location(2, pack=5)], announced=True)
+    assert index.known([chunk(2)]) == {chunk(2)}
+
+
 def test_a_chunk_known_twice_keeps_its_first_place(index: ChunkIndex) -> None:
     index.add([location(1, pack=1)], announced=True)
     index.add([location(1, pack=2)], announced=False)

@@ -3,7 +3,8 @@
 from cozysync.replica import Retention, thin
 from cozysync.replica.retention import let_go
 from cozysync.sync.replica import replica_in_memory
-from cozysync_conflict import Content, Dot, NodeId, Stamp, Version
+from cozysync_conflict import Content, Dot, NodeId, Stamp, Version, apply
+from tests.suites.devices import Clock, Device
 
 DAY = 86_400_000
 NOW = 20_000 * DAY
@@ -59,4 +60,31 @@ def test_a_version_that_is_let_go_of_keeps_its_place_in_the_story():
     versions = replica.tree.versions(NODE)
     assert [bool(version.content.detail) for version in versions] == [False, True, True]
     assert versions[1].supersedes == (Dot(b"d" * 16, 1),)
+    replica.close()
+
+
+def test_what_was_deleted_long_ago_is_let_go_of_and_what_is_shown_never():
+    device = Device("ann", Clock())
+    for name in ("gone", "kept", "back"):
+        device.write(name, f"{name}\n")
+    for name in ("gone", "back"):
+        device.delete(name)
+    device.write("back", "again\n")
+    now = 1_700_000_001_000
+    replica = replica_in_memory()
+    connection = replica.database.connection
+
+    def held():
+        rows = connection.execute("SELECT detail FROM version WHERE detail <> x''")
+        return {row[0] for row in rows}
+
+    with replica.database.transaction():
+        replica.history.add(device.authored)
+        apply(replica.tree, device.authored)
+        before = held()
+        thin(connection, now + 89 * DAY, Retention(365))
+        assert held() == before
+        thin(connection, now + 91 * DAY, Retention(365))
+        assert b"gone\n" not in held()
+        assert {b"again\n", b"kept\n"} <= held()
     replica.close()
