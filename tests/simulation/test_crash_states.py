@@ -1,0 +1,305 @@
+"""Every state in which a power cut can leave one group of placing, and what recovery makes of it.
+
+As ALICE does: the group is played once on the simulated disk. Before each of its calls the machine
+may stop; for each such point every state that the file system may come back with is made (all of
+them where they are few, a bounded number otherwise), the engine's parts start on it, and look.
+"""
+
+import copy
+import os
+import random
+import shutil
+from itertools import combinations, count
+from pathlib import Path
+
+import pytest
+
+from cozysync.content import inline_content
+from cozysync.disk import PRIVATE, TRASH, DiskIndex, Ignore, scan
+from cozysync.sync.download import Downloader
+from cozysync.sync.footing import Footing
+from cozysync.sync.intake import Intake
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.link import Link
+from cozysync.sync.placing import Placing
+from cozysync.sync.plan import plan
+from cozysync.sync.replica import open_replica
+from cozysync.sync.seams import Seams
+from cozysync.sync.upload import Uploader
+from cozysync.sync.wanted import FolderTree
+from cozysync.vault import DeviceKeys, RootKeys, create_vault, new_phrase
+from cozysync_conflict import ROOT, Create, Delete, Dot, Kind, Move, Write
+from tests.simulation.template import memory_directory
+from tests.suites.memory_disk import FileSystem, MemoryDisk, Saved, contents
+from tests.suites.memory_ground import MemoryGround
+
+# COZYSYNC_TEST_STATES=40 and more makes nearly all.
+STATES_A_POINT = int(os.environ.get("COZYSYNC_TEST_STATES", "6"))
+FEW = 9
+LOOKING = {"listing", "lstat", "open", "read", "readlink", "room"}
+UNSEEN = {b"the person's new file", b"the person's unseen edit"}
+
+
+class Clock:
+    def __init__(self):
+        self._ticks = count(1_793_600_000_000_000_000, 20_000_000)
+
+    def __call__(self):
+        return next(self._ticks)
+
+
+@pytest.fixture(scope="module")
+def keys():
+    device = DeviceKeys.generate()
+    return device, create_vault(RootKeys.from_phrase(new_phrase()), device, "ann").keys
+
+
+class Desk:
+    """The parts of an engine that place one folder, over a database and a disk."""
+
+    def __init__(self, database, files, keys, now, before=lambda *_: None):
+        self.files = files
+        self.disk = MemoryDisk(files, "engine", before)
+        self.replica = open_replica(database)
+        self.replica.database.connection.execute("PRAGMA synchronous=OFF")
+        seams = Seams(now, random.Random(1).randbytes, _inline, None, None)
+        self.ledger = Ledger(self.replica, *keys, seams, lambda _: None)
+        found = list(self.replica.tree.named(ROOT, b"work"))
+        self.folder = found[0] if found else self.author(self._create(ROOT, b"work"))
+        self.index = DiskIndex(self.replica.database.connection, self.folder)
+        self.tree = FolderTree(self.replica.tree, self.folder, lambda _: False)
+        link = Link(seams)
+        downloader = Downloader(self.ledger, link, None, seams, 1)
+        self.uploader = Uploader(self.ledger, link, None, seams, 1)
+        footing = Footing(MemoryGround(now), self.disk, Path("/work"), self.replica.settings)
+        self.intake = Intake(self.disk, self.index, footing, self.ledger, self.uploader, 1.0)
+        self.placing = Placing(self.disk, self.index, self.ledger, downloader, seams)
+
+    def author(self, *actions):
+        with self.replica.database.transaction():
+            self.ledger.author(actions)
+        return actions[0].node if hasattr(actions[0], "node") else None
+
+    def _create(self, parent, name, kind=Kind.DIRECTORY):
+        return Create(self.ledger.new_node(parent, name, kind), parent, name)
+
+    def node(self, path):
+        node = self.folder
+        for name in path.split(b"/") if path else ():
+            [node] = self.replica.tree.named(node, name)
+        return node
+
+    def mkdir(self, path):
+        above, _, name = path.rpartition(b"/")
+        self.author(self._create(self.node(above), name))
+
+    def write(self, path, data):
+        above, _, name = path.rpartition(b"/")
+        content = inline_content(self.ledger.keys, data, 1_700_000_000_000_000_000)
+        if self.replica.tree.named(self.node(above), name):
+            node = self.node(path)
+            heads = tuple(head.dot for head in self.replica.tree.get(node).heads)
+            self.author(Write(node, content, heads))
+        else:
+            create = self._create(self.node(above), name, Kind.FILE)
+            self.author(create, Write(create.node, content, ()))
+
+    def move(self, *pairs):
+        self.author(*(
+            Move(self.node(old), self.node(new.rpartition(b"/")[0]), new.rpartition(b"/")[2])
+            for old, new in pairs
+        ))  # fmt: skip
+
+    def delete(self, path):
+        node = self.node(path)
+        self.author(Delete(Dot(b"", 0), node, ((node, self.node(path.rpartition(b"/")[0])),)))
+
+    async def place(self):
+        nodes = set(self.tree.everything()) | set(self.index.nodes())
+        steps = plan(nodes, self.folder, self.tree, self.index)
+        if steps:
+            await self.placing.take(steps)
+        return steps
+
+    def scan(self):
+        return scan(self.disk, self.index, Ignore(), None)
+
+    def close(self):
+        self.uploader.close()
+        self.replica.close()
+
+
+async def _inline(work):
+    return work()
+
+
+def everyday(desk):
+    """What the vault then wants, with all that placing can do in it."""
+    desk.mkdir(b"new")
+    desk.write(b"new/inner", b"new inner")
+    desk.move((b"a", b"new/b"))
+    desk.move((b"x", b"y"), (b"y", b"x"))
+    desk.move((b"d", b"new/d"))
+    desk.write(b"c", b"c, second")
+    desk.delete(b"e")
+    desk.write(b"f", b"f")
+    desk.write(b"edited", b"edited elsewhere")
+    desk.write(b"taken", b"taken from elsewhere")
+
+
+FIRST = (b"a", b"x", b"y", b"c", b"e", b"edited", b"d/deep")
+
+
+@pytest.mark.usefixtures("autojump_clock")
+@pytest.mark.parametrize("loosely", [False, True], ids=["as ext4", "loosely"])
+async def test_no_crash_while_placing_loses_or_halves_anything(
+    loosely, keys, tmp_path_factory, autojump_clock
+):
+    root = tmp_path_factory.mktemp("states") if memory_directory() is None else None
+    root = root or _memory(tmp_path_factory)
+    try:
+        points = await _recorded(root, keys)
+        states = 0
+        for name, database, files in points:
+            for kept, nodes in _states(files, loosely):
+                states += 1
+                await _check(root, name, database, files, kept, nodes, keys)
+        assert len(points) > 35
+        assert states > 150
+    finally:
+        shutil.rmtree(root)
+
+
+def _memory(factory):
+    path = memory_directory() / factory.getbasetemp().name / f"states{random.randrange(1 << 40)}"
+    path.mkdir(parents=True)
+    return path
+
+
+async def _recorded(root, keys):
+    """The group is played; a copy of disk and database from before each call that changes."""
+    now = Clock()
+    files = FileSystem(now)
+    person = MemoryDisk(files, "ann")
+    for path in (PRIVATE, PRIVATE + b"/staging", PRIVATE + b"/aside", TRASH):
+        person.mkdir(path)
+    points = []
+    recording = False
+
+    def before(deed, *_):
+        if recording and deed not in LOOKING:
+            there = root / f"point{len(points)}.db"
+            for part in ("", "-wal"):
+                shutil.copy(f"{root / 'live.db'}{part}", f"{there}{part}")
+            points.append((deed, there, copy.deepcopy(files)))
+
+    desk = Desk(root / "live.db", files, keys, now, before)
+    desk.mkdir(b"d")
+    for path in FIRST:
+        desk.write(path, path + b", first")
+    while await desk.place():
+        pass
+    everyday(desk)
+    with person.create(b"taken") as file:
+        file.write(b"the person's new file")
+    person.overwrite(b"edited", b"the person's unseen edit")
+    files.sync()  # what they wrote is theirs for good: no crash may take it
+    recording = True
+    await desk.place()
+    await desk.place()
+    recording = False
+    desk.close()
+    assert {deed for deed, *_ in points} >= {
+        "create",
+        "write",
+        "mkdir",
+        "rename",
+        "exchange",
+        "sync",
+    }
+    return points
+
+
+def _states(files, loosely):
+    """Which changes of names are kept, and what each file is that was not synced."""
+    chance = random.Random(len(files.renamings))
+    count = len(files.renamings)
+    kept = [list(range(n)) for n in range(count + 1)]
+    if loosely:
+        some = [c for n in range(count + 1) for c in combinations(range(count), n)]
+        if count >= FEW:
+            some = [[i for i in range(count) if chance.random() < 0.6] for _ in range(200)]
+        kept = [list(each) for each in some if _is_closed(files.renamings, each)]
+    if len(kept) > STATES_A_POINT:
+        kept = [kept[0], kept[-1], *chance.sample(kept[1:-1], STATES_A_POINT - 2)]
+    for at, each in enumerate(kept):
+        kinds = ("old", "torn", "new") if at < 2 else (("old", "torn", "new")[at % 3],)
+        for kind in kinds:
+            yield each, kind
+
+
+def _is_closed(renamings, kept):
+    kept = set(kept)
+    return not any(
+        renamings[later].needs(renamings[earlier])
+        for later in kept for earlier in range(later) if earlier not in kept
+    )  # fmt: skip
+
+
+async def _check(root, name, database, files, kept, kind, keys):
+    files = copy.deepcopy(files)
+    files.come_back([files.renamings[n] for n in kept], {
+        node: _saved(files, node, content, kind) for node, content in files.dirty.items()
+    })  # fmt: skip
+    there = root / "again.db"
+    for part in ("", "-wal"):
+        shutil.copy(f"{database}{part}", f"{there}{part}")
+    desk = Desk(there, files, keys, Clock())
+    what = f"before {name}, {len(kept)} of the names kept, contents {kind}"
+    try:
+        await desk.ledger.do(desk.placing.recover)
+        _look(desk, what)
+        findings = desk.scan()
+        strange = {each.path for each in findings.appeared} - {b"taken"}
+        strange = {path for path in strange if not _is_unseen(files, path)}
+        assert not strange, (what, "its own work is taken for a person's", strange)
+        assert not findings.vanished, what
+        for _ in range(4):
+            await desk.intake.take()
+            await desk.place()
+        _look(desk, what)
+        shown = {path: node.data for path, node in contents(files.root).items() if node.data}
+        assert shown[b"new/inner"] == b"new inner", what
+        assert shown[b"f"] == b"f", what
+        assert shown[b"c"] == b"c, second", what
+        assert shown[b"x"] == b"y, first", what
+        assert shown[b"y"] == b"x, first", what
+        assert shown[b"new/b"] == b"a, first", what
+        assert shown[b"new/d/deep"] == b"d/deep, first", what
+        assert b"e" not in shown, what
+    finally:
+        desk.close()
+        for part in ("", "-wal", "-shm"):
+            (root / f"again.db{part}").unlink(missing_ok=True)
+
+
+def _is_unseen(files, path):
+    return contents(files.root)[path].data in UNSEEN
+
+
+def _saved(files, node, content, kind):
+    new = Saved(node.data, node.mtime_ns, node.executable)
+    old = files.saved(node) or Saved(b"", node.mtime_ns, False)
+    if not content or kind == "new":
+        return new
+    return old if kind == "old" else Saved(node.data[: len(node.data) // 2], node.mtime_ns, False)
+
+
+def _look(desk, what):
+    """No half file where people look, and all that was unseen is there."""
+    whole = {path + b", first" for path in FIRST} | UNSEEN
+    whole |= {b"new inner", b"c, second", b"f", b"edited elsewhere", b"taken from elsewhere"}
+    public = {p: n.data for p, n in contents(desk.files.root).items() if n.kind is Kind.FILE}
+    halves = {path: data for path, data in public.items() if data not in whole}
+    assert not halves, (what, halves)
+    assert set(public.values()) >= UNSEEN, (what, "a person's file is gone", sorted(public))
