@@ -13,7 +13,8 @@ DEEPEST = 3
 class Person:
     """`work` does one deed."""
 
-    def __init__(self, device, diary, chance, trace):
+    def __init__(self, device, diary, chance, trace, *, largest=9000):
+        self._largest = largest
         self._device, self._diary, self._chance, self._trace = device, diary, chance, trace
         self._disk = device.hands
         self._deeds = [
@@ -68,9 +69,10 @@ class Person:
     def _fresh(self, path):
         word = self._diary.word(self._device.name)
         if path.endswith(b".bin"):
-            size = self._chance.choice((50, 800, 3000, 9000))
+            size = min(self._chance.choice((25, 400, 1500, 4500)), self._largest // 3)
             return sealed(word + self._chance.randbytes(size).hex().encode())
-        lines = [b"line %d\n" % n for n in range(self._chance.choice((2, 8, 120)))]
+        count = min(self._chance.choice((2, 8, 120)), self._largest // 12)
+        lines = [b"line %d\n" % n for n in range(count)]
         return BEGIN + word + b"\n" + b"".join(lines) + END
 
     def _edited(self, path, data):
