@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from cozysync.disk.databases import without_companions
 from cozysync.disk.ignore import Ignore
-from cozysync.disk.index import DiskIndex, IndexRow
+from cozysync.disk.index import ASIDE, ASIDE_NODE, DiskIndex, IndexRow
 from cozysync.disk.posix import PRIVATE, Disk, Stat
 from cozysync_conflict import Kind, NodeId
 
@@ -154,8 +154,11 @@ class _Scan:
         """Queue the directory, or the nearest one above it that is still the one in the index.
 
         What has taken the place of another directory, or of a file, is new where it is listed.
+        What stands aside is looked at only when somebody asks for it.
         """
         known, node = b"", self._index.root
+        if path == ASIDE or path.startswith(ASIDE + b"/"):
+            known, node, path = ASIDE, ASIDE_NODE, path[len(ASIDE) + 1 :]
         for name in path.split(b"/") if path else ():
             inner = _join(known, name)
             row, stat = self._index.at(node, name), self._disk.lstat(inner)
@@ -187,7 +190,7 @@ class _Scan:
                 continue
             row = self._index.at(known, name) if known is not None and then is not None else None
             self._entry(_join(path, name), node, name, stat, row)
-        for name in expected:
+        for name in expected if node != ASIDE_NODE else ():
             if known is not None and (row := self._index.at(known, name)) is not None:
                 self._missing[row.node] = row
                 self._unlisted.add(row.node)
@@ -200,13 +203,14 @@ class _Scan:
         stat: Stat,
         row: IndexRow | None,
     ) -> None:
-        if path == PRIVATE:
+        if path == PRIVATE or (row is None and parent == ASIDE_NODE):
             return
         if row is not None and stat.kind is Kind.DIRECTORY and row.fits(stat):
             if self._everything:
                 self._queue.append((path, row.node))
             return
-        if row is None and self._ignore.covers(path, directory=stat.kind is Kind.DIRECTORY):
+        ruled = name if path.startswith(ASIDE + b"/") else path
+        if row is None and self._ignore.covers(ruled, directory=stat.kind is Kind.DIRECTORY):
             return
         if stat.kind is None:
             self._refuse(path, "it is a socket, pipe or device, which cannot be synced")

@@ -42,7 +42,7 @@ def nothing_back(devices, gone):
 
 def whole_files(device, diary):
     for path, node in contents(device.files.root).items():
-        if node.kind is Kind.FILE and not diary.is_whole(path, node.data):
+        if node.kind is Kind.FILE and not diary.is_whole(node.data):
             yield f"{path!r} on {device.name} holds a piece of a file: {node.data[:60]!r}"
 
 

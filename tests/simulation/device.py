@@ -99,7 +99,7 @@ class Device:
         secrets = load_secrets(self.home.secrets_file)
         remote = HttpRemote(
             "http://server", secrets.vault.vault, secrets.device.id, secrets.device.sign,
-            lambda server_s: engine.link.heard_time(server_s), self.line,
+            lambda server_s: engine.link.heard_time(server_s), transport=self.line,
         )  # fmt: skip
         seams = Seams(
             now_ns=self.clock.now_ns, entropy=self._chance.randbytes, ground=_Ground(self, life),

@@ -54,13 +54,13 @@ class Diary:
         for word in before - after:
             self.words[word].lost_by_power = True
 
-    def is_whole(self, path, data):
+    def is_whole(self, data):
         """Whether a file holds what somebody wrote, or a merge of it, and not a piece."""
-        if data in self.left:
-            return True
-        if path.endswith(b".bin"):
-            return not data or sealed(data[:-64]) == data
-        return data.startswith(BEGIN) and data.endswith(END) and b"\0" not in data
+        return data in self.left or _is_text(data) or sealed(data[:-64]) == data
+
+
+def _is_text(data):
+    return data.startswith(BEGIN) and data.endswith(END) and b"\0" not in data
 
 
 def words(data):

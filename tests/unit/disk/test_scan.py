@@ -8,6 +8,8 @@ from itertools import count
 import pytest
 
 from cozysync.disk import (
+    ASIDE,
+    ASIDE_NODE,
     INDEX_MIGRATIONS,
     Appeared,
     DiskIndex,
@@ -247,3 +249,19 @@ def test_a_hint_below_what_was_a_file_is_no_hint_about_the_file(folder):
     assert [gone.root.node for gone in findings.vanished] == [file]
     directory, inner = sorted(findings.appeared, key=lambda each: each.path)
     assert inner.parent is directory
+
+
+def test_what_was_edited_in_a_directory_that_stands_aside_is_found_there(folder):
+    """Nobody looked there, and the directory that was to go stood aside for ever."""
+    node, file = folder.node(b"d"), folder.node(b"d/c")
+    aside = ASIDE + b"/" + node.hex().encode()
+    folder.disk.rename(b"d", aside)
+    row = folder.index.row(node)
+    folder.index.put([row._replace(parent=ASIDE_NODE, name=node.hex().encode())])
+    place = folder.path / os.fsdecode(aside)
+    (place / "c").write_text("edited in the last instant")
+    (place / "new").write_text("made in the last instant")
+    findings = folder.scan(aside)
+    assert [each.row.node for each in findings.changed] == [file]
+    assert [(each.name, each.parent) for each in findings.appeared] == [(b"new", node)]
+    assert not findings.vanished
