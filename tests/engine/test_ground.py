@@ -42,6 +42,8 @@ async def test_a_disk_that_is_not_mounted_deletes_nothing_and_goes_on_when_it_is
         ann.folder.mkdir()
         mount("--bind", disk, ann.folder)
         try:
+            await ann.stop()
+            await ann.start()
             assert await both.settle() == tree
         finally:
             unmount(ann.folder)  # nothing keeps it busy
