@@ -23,7 +23,7 @@ def main():
         if arguments.seconds and time.monotonic() - begun > arguments.seconds:
             arguments.seeds = seed - arguments.start
             break
-        played = play(seed, sys.stdout if arguments.tell else None)
+        played = play(seed, sys.stdout if arguments.tell else None, arguments.faults)
         counts += played.counts
         hours += played.hours
         events += played.events
@@ -53,6 +53,9 @@ def _arguments():
     parser.add_argument("--start", type=int, default=1, help="the first seed")
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--seconds", type=float, default=0, help="begin no seed after so many")
+    parser.add_argument(
+        "--faults", default="", help="in place of the seeds' own: 'power=3 line=0.1'"
+    )
     parser.add_argument("--tell", action="store_true", help="print everything that happens")
     parser.add_argument("--digests", action="store_true", help="print the hash of every run")
     return parser.parse_args()

@@ -46,6 +46,12 @@ class Faults:
             jumps=pick((0, 0, 2)),
         )
 
+    @classmethod
+    def said(cls, text):
+        """From `name=value name=value`."""
+        pairs = (each.split("=") for each in text.split())
+        return cls(**{name: float(v) if "." in v else int(v) for name, v in pairs})
+
     def __str__(self):
         said = [f"{f.name}={v}" for f in fields(self) if (v := getattr(self, f.name))]
         return " ".join(said) or "peace"

@@ -36,10 +36,14 @@ class Played:
     hours: float = 0.0
 
 
-def play(seed, told=None):
-    """Play a seed to its end; `told` is a file that hears of everything."""
+def play(seed, told=None, faults=""):
+    """Play a seed to its end; `told` is a file that hears of everything.
+
+    `faults` says which to have in place of those that the seed draws: `power=3 loosely=1`.
+    """
     chance = Chance(seed)
-    played = Played(seed, Faults.drawn(chance))
+    drawn = Faults.drawn(chance)
+    played = Played(seed, Faults.said(faults) if faults else drawn)
     master, vault = template()
     root = Path(tempfile.mkdtemp(prefix="cozysync-play-", dir=memory_directory()))
     try:
