@@ -121,7 +121,8 @@ _REMEDIES = {
     "Otherwise: cozysync alarm --try-again.",
     AlarmKind.REVOKED: "See on another device whether it is so: cozysync devices list --all. To "
     "bring this one in again: cozysync leave, then cozysync join with a code of cozysync pair on "
-    "another device, then cozysync folder add; what you changed here comes along.",
+    "another device, then cozysync folder add; what you changed here comes along. If the server "
+    "was wrong: cozysync alarm --try-again.",
     AlarmKind.REFUSED: "Check that it is the right server, and its log; then: cozysync alarm "
     "--try-again.",
 }

@@ -29,6 +29,7 @@ KINDS = [
     (CannotOpen("an entry"), AlarmKind.FORGERY),
     (MissingEpoch("an entry", 2), AlarmKind.LOCKED_OUT),
     (Refused(ErrorCode.NO_SESSION, "x"), AlarmKind.REFUSED),
+    (Refused(ErrorCode.DEVICE_REVOKED, "x"), AlarmKind.REVOKED),
     (CozyError("The disk is full.", "Free some."), None),
     (ValueError("x"), None),
 ]
@@ -44,5 +45,6 @@ def test_every_alarm_says_what_was_kept_and_what_to_do(kind):
     alarm = Alarm(kind, "the reason", 7, 1.5)
     assert "the reason" in alarm.reason
     assert "position 7" in alarm.reason
-    assert "alarm --try-again" in alarm.remedy
+    way_out = "cozysync rejoin" if kind is AlarmKind.FORK else "cozysync alarm --try-again"
+    assert way_out in alarm.remedy
     assert Alarm.decode(alarm.encode()) == alarm
