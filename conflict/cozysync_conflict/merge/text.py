@@ -49,7 +49,9 @@ def merge_text(base: bytes | None, earlier: bytes, later: bytes) -> bytes | None
     if lines is None or any(each is None for each in form):
         return None
     merged = _written(Text(form[0], form[1], form[2], lines))  # type: ignore[arg-type]
-    return merged if _still_parses(merged, base, earlier, later) else None
+    if merged is None or not _still_parses(merged, base, earlier, later):
+        return None
+    return merged
 
 
 def changed(base: T, one: T, other: T) -> T | None:
@@ -112,11 +114,15 @@ def _as_they_are(text: Text) -> Text:
     return text._replace(end="", lines=whole.splitlines(True))
 
 
-def _written(text: Text) -> bytes:
+def _written(text: Text) -> bytes | None:
+    """The bytes of a text; None when its encoding has no place for bytes that are no text."""
     whole = "".join(text.lines)
     if text.end:
         whole = whole.replace("\n", text.end)
-    return text.mark + whole.encode(text.encoding, "surrogateescape")
+    try:
+        return text.mark + whole.encode(text.encoding, "surrogateescape")
+    except UnicodeEncodeError:
+        return None
 
 
 # --- texts that a program reads ------------------------------------------------------------

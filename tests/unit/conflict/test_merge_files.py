@@ -267,3 +267,10 @@ def test_a_log_that_was_merged_before_grows_on():
 def test_shell_histories_grow_on_both_sides():
     base = b"ls\n"
     assert merge(b".bash_history", base, [base + b"cd\n", base + b"ls\n"]) == b"ls\ncd\nls\n"
+
+
+def test_bytes_that_the_new_encoding_cannot_hold_keep_both():
+    base = b"a\nb\nc\nd\ne\n"
+    encoded = b"\xff\xfe" + base.decode().encode("utf-16-le")
+    assert merge(b"f.txt", base, [encoded, base + b"f \xff\n"]) is None
+    assert merge(b"f.txt", base, [base + b"f \xff\n", encoded]) is None
