@@ -64,7 +64,7 @@ class Placer:
             if not is_alone() or old is None or not _is_same(row, old):
                 self._disk.exchange(staged, path)
                 if self._as_put(staged, coming) is coming:
-                    self._restore(staged, path)  # somebody wrote in that instant: keep both
+                    self.give_back(staged, path)  # somebody wrote in that instant: keep both
                 return None
         self._discard(staged, path)
         return self._as_put(path, coming)
@@ -86,7 +86,7 @@ class Placer:
                 return False
             buried = self._disk.lstat(grave)
             if not is_alone() or buried is None or not _is_same(row, buried):
-                self._restore(grave, path)
+                self.give_back(grave, path)
                 return False
         return True
 
@@ -102,7 +102,7 @@ class Placer:
                 if not self._respelt(old, new, row, before):
                     return None
             if not is_alone():
-                self._restore(new, old)
+                self.give_back(new, old)
                 return None
         return self._as_put(new, before)
 
@@ -118,7 +118,7 @@ class Placer:
         try:
             self._disk.rename(aside, new)
         except FileExistsError:  # it was a hard link after all
-            self._restore(aside, old)
+            self.give_back(aside, old)
             return False
         return True
 
@@ -129,7 +129,7 @@ class Placer:
             return None
         moved = self._disk.lstat(aside)
         if moved is None or not (_is_same(row, moved) or _is_directory(row, moved)):
-            self._restore(aside, path)  # nobody looks for changes where it would be
+            self.give_back(aside, path)  # nobody looks for changes where it would be
             return None
         return moved
 
@@ -150,10 +150,10 @@ class Placer:
             node = NodeId(bytes.fromhex(name.decode("ascii", "replace").ljust(32, "0")[:32]))
             path = index.path(node)
             if path != ASIDE + b"/" + name:
-                self._restore(ASIDE + b"/" + name, path)
+                self.give_back(ASIDE + b"/" + name, path)
             elif not self._waits(index, node, stat):
                 index.remove([node])
-                self._restore(path, None)
+                self.give_back(path, None)
         for name, _ in list(self._disk.listing(STAGING)):
             # An exchange may have left the person's version here: the trash keeps it.
             self._discard(STAGING + b"/" + name, name)
@@ -169,11 +169,12 @@ class Placer:
         index.put([row.with_stat(stat, racy=row.racy)])
         return True
 
-    def _restore(self, aside: bytes, path: bytes | None) -> None:
+    def give_back(self, aside: bytes, path: bytes | None) -> None:
+        """Give what stands aside this name, or one that tells that it was recovered."""
         if path is not None:
             try:
                 self._disk.rename(aside, path)
-            except (FileExistsError, FileNotFoundError):
+            except (FileExistsError, *_AWAY):
                 pass
             else:
                 return
@@ -213,7 +214,7 @@ class Placer:
             return None
         stat = self.put_new(staged, path)
         if stat is None:
-            self._restore(_aside(row.node), path)
+            self.give_back(_aside(row.node), path)
             return None
         self._discard(_aside(row.node), path)
         return stat

@@ -5,6 +5,7 @@ import errno
 import pytest
 import trio
 
+from cozysync_conflict import Kind
 from tests.suites.fleet import fleet
 
 
@@ -106,3 +107,39 @@ async def test_what_goes_while_its_directory_is_emptied_comes_to_its_new_place(o
     ann.hands.delete("d")
     await ann.settle()
     assert await office.settle() == {"there": "at first", "y": "one"}
+
+
+async def test_what_is_written_into_a_directory_that_is_about_to_go_is_not_hidden(office):
+    ann, bob = office.members
+    for directory, name in (("p", "b"), ("q", "a")):
+        ann.hands.mkdir(directory)
+        ann.hands.write(f"{directory}/{name}", name)
+    await office.settle()
+    hurried = [Hurried(member.hands._disk, member.name) for member in office.members]
+    for member in office.members:
+        await member.stop()
+    ann.hands.move("q", "n")
+    bob.hands.move("p", "n")
+    for member in (bob, ann):
+        await member.start()
+        await member.settle()
+        office.now.pass_hours(1)
+    shown = await office.settle()
+    late = {f"n/{each.name}": each.name for each in hurried if each.struck}
+    assert late
+    assert shown == {"there": "at first", "n/a": "a", "n/b": "b"} | late
+
+
+class Hurried:
+    """Somebody writes into every directory just when it was set aside."""
+
+    def __init__(self, disk, name):
+        self._disk, self._rename, self.name, self.struck = disk, disk.rename, name, False
+        disk.rename = self
+
+    def __call__(self, old, new):
+        self._rename(old, new)
+        if new.startswith(b".cozysync/aside/") and self._disk.lstat(new).kind is Kind.DIRECTORY:
+            self.struck = True
+            with self._disk.create(new + b"/" + self.name.encode()) as file:
+                file.write(self.name.encode())
