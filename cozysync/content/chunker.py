@@ -12,8 +12,10 @@ WHOLE_UP_TO = 256 * 1024
 LARGE_FROM = 64 * 1024 * 1024
 """From here on chunks are larger: a 1 GiB file in 2,000 chunks, not 4,000."""
 
-WINDOW = 8 * 1024 * 1024
-"""Bytes of a file held while it is cut; several times the largest chunk."""
+WINDOW = 4 * 1024 * 1024
+"""Bytes of a file held while it is cut; twice the largest chunk."""
+
+_PIECE = 1024 * 1024
 
 
 def chunks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -36,19 +38,34 @@ def chunks_of(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 def _cut(file: BinaryIO, begun: bytes, size: int) -> Iterator[bytes]:
     cutter = _cutter(size >= LARGE_FROM)
-    window = begun + _read(file, WINDOW - len(begun))
-    while window:
-        at_end = len(window) < WINDOW
+    # One window for the whole file: fresh memory costs more than the copying into it.
+    window = memoryview(bytearray(WINDOW))
+    held = len(begun)
+    window[:held] = begun
+    held += _fill(file, window[held:])
+    while held:
+        at_end = held < WINDOW
         used = 0
-        for chunk in cutter.cut_buf(window):
+        for chunk in cutter.cut_buf(window[:held]):
             # The last chunk of a window ends where the window does, unless the file does too.
-            if not at_end and chunk.offset + chunk.length == len(window):
+            if not at_end and chunk.offset + chunk.length == held:
                 break
-            yield window[chunk.offset : chunk.offset + chunk.length]
+            yield bytes(window[chunk.offset : chunk.offset + chunk.length])
             used = chunk.offset + chunk.length
         if at_end:
             return
-        window = window[used:] + _read(file, WINDOW - (len(window) - used))
+        rest = held - used
+        window[:rest] = window[used:held]
+        held = rest + _fill(file, window[rest:])
+
+
+def _fill(file: BinaryIO, place: memoryview) -> int:
+    """Read into `place` until it is full or the file ends; returns how many bytes."""
+    held = 0
+    while held < len(place) and (piece := file.read(min(_PIECE, len(place) - held))):
+        place[held : held + len(piece)] = piece
+        held += len(piece)
+    return held
 
 
 def _read(file: BinaryIO, size: int) -> bytes:

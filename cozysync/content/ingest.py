@@ -92,7 +92,7 @@ class Ingest:
         # By number too: chunks that compress well are so small that their index would overflow.
         if self._builder.size >= PACK_SIZE or len(self._builder) >= MAX_PACK_CHUNKS:
             self.flush()
-        self._builder.add(chunk, bytes(self._keys.seal_chunk(chunk, pack_chunk(plaintext))))
+        self._builder.add(chunk, self._keys.seal_chunk(chunk, pack_chunk(plaintext)))
         self._begun.add(chunk)
         return chunk
 

@@ -192,7 +192,7 @@ KEYS: tuple[Key, ...] = (
         lambda: DEFAULT_TRANSFERS,
         "1 to 64",
         _whole(1, 64),
-        "Packs sent at once; each takes about 16 MiB of memory.",
+        "Packs sent at once; each takes about 9 MiB of memory.",
     ),
     Key(
         "downloads",

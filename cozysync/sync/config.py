@@ -10,7 +10,7 @@ DEFAULT_MASS_DELETE_SHARE = 0.5
 # Watching finds changes at once; the scan is for what it missed and costs about 0.1 s for each
 # 10,000 files.
 DEFAULT_SCAN_INTERVAL_S = 600.0
-# A loopback or LAN server is kept busy by four; more only takes memory, 16 MiB each.
+# A loopback or LAN server is kept busy by four; more only takes memory, 9 MiB each.
 DEFAULT_TRANSFERS = 4
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import trio
 
+from cozysync.sync.bodies import Gathered, Once
 from cozysync.sync.headers import end_of, head_of, retry_after
 from cozysync.sync.remote import End, Refused, Unreachable
 from cozysync.sync.trust import NobodyVouches, ServerTrust, is_about_certificate
@@ -263,15 +264,15 @@ class HttpRemote:
 
     async def _body(self, response: httpx.Response, most: int) -> bytes:
         """The whole answer, as it came: nothing is decompressed, and no more is held than that."""
-        data = bytearray()
+        gathered = Gathered()
         began = trio.current_time()
         async for piece in response.aiter_raw():
-            data += piece
-            if len(data) > most:
+            gathered.add(piece)
+            if gathered.size > most:
                 raise Unreachable(self.url, "it sent more than was asked for")
-            if trio.current_time() - began > SLOW_S + len(data) / SLOWEST:
+            if trio.current_time() - began > SLOW_S + gathered.size / SLOWEST:
                 raise Unreachable(self.url, "its answer comes too slowly")
-        return bytes(data)
+        return gathered.whole()
 
     @asynccontextmanager
     async def _request(
@@ -281,6 +282,7 @@ class HttpRemote:
         *,
         own: bool = False,
         headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         **rest: Any,
     ) -> AsyncIterator[httpx.Response]:
         """One request; `own` asks on behalf of the vault, with a session.
@@ -291,6 +293,9 @@ class HttpRemote:
             sent = dict(headers or {})
             if own:
                 sent["authorization"] = f"Bearer {await self._session()}"
+            if content is not None:
+                sent["content-length"] = str(len(content))
+                rest["content"] = Once(content)
             try:
                 async with AsyncExitStack() as stack:
                     response = await self._begun(stack, method, path, headers=sent, **rest)
@@ -314,7 +319,7 @@ class HttpRemote:
     ) -> httpx.Response:
         """An answer whose headers are here; a drop now and then is no answer."""
         patience = rest["timeout"].read if "timeout" in rest else SILENCE_S
-        patience += SLOW_S + len(rest.get("content", b"")) / SLOWEST
+        patience += SLOW_S + len(rest.get("content", ())) / SLOWEST
         try:
             with trio.fail_after(patience):
                 return await stack.enter_async_context(self._client.stream(method, path, **rest))

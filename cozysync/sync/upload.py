@@ -32,8 +32,8 @@ from cozysync.sync.seams import Seams
 from cozysync_conflict import Kind
 from cozysync_protocol import ChunkId, Pack
 
-# Packs that wait for an uploader: the reader goes on while they do, in bounded memory.
-PACKS_WAITING = 2
+# Packs that wait for an uploader. One more is being made meanwhile: more only hold memory.
+PACKS_WAITING = 1
 
 T = TypeVar("T")
 

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from cozysync.content import decode_recipe
 from cozysync.replica import ChunkIndex
-from cozysync.sync.download import WINDOW
 from cozysync.sync.plan import WriteContent
 from cozysync_protocol import ChunkId
 
 # Files put in place and made durable together: `syncfs` costs the same for one as for many.
 FILES_PER_WAVE = 1000
+
+# Plaintext of a wave, which is held at once.
+BYTES_PER_WAVE = 16 * 1024 * 1024
 
 _INLINE = (b"", 0)
 
@@ -41,7 +43,7 @@ def waves(steps: Sequence[WriteContent]) -> Iterator[list[WriteContent]]:
     for step in steps:
         assert step.wanted.content is not None
         own = decode_recipe(step.wanted.content.detail).size
-        if wave and (size + own > WINDOW or len(wave) == FILES_PER_WAVE):
+        if wave and (size + own > BYTES_PER_WAVE or len(wave) == FILES_PER_WAVE):
             yield wave
             wave, size = [], 0
         wave.append(step)

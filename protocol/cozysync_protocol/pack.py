@@ -54,15 +54,15 @@ class PackBuilder:
     """Gathers sealed chunks until somebody finishes the pack."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = [PACK_MAGIC]
+        self._parts: list[bytes | bytearray] = [PACK_MAGIC]
         self._entries: list[tuple[ChunkId, int, int]] = []
         self.size = len(PACK_MAGIC)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, chunk: ChunkId, sealed: bytes) -> int:
-        """Append a sealed chunk; returns its offset."""
+    def add(self, chunk: ChunkId, sealed: bytes | bytearray) -> int:
+        """Append a sealed chunk, which must not change any more; returns its offset."""
         offset = self.size
         self._parts.append(sealed)
         self._entries.append((chunk, offset, len(sealed)))
