@@ -14,6 +14,7 @@ from cozysync.vault import DeviceKeys, RootKeys, create_vault, new_phrase
 from cozysync_protocol import (
     NO_ENTRY,
     DeviceAdded,
+    DeviceRevoked,
     EntryHeader,
     EntryKind,
     Epoch,
@@ -80,6 +81,20 @@ def by_eve(told, entries, control, *, position=None, sequence=1, previous=NO_ENT
     return [*entries, encode_entry(sign_entry(header, body, EVE.sign))]
 
 
+def in_anns_name(told, entries, control):
+    """The entries with one more that ann might have written, but for the signature."""
+    ann = told.keys[0].id
+    own = [entry for entry in entries if decode_entry(entry).header.device == ann]
+    forged = decode_entry(by_eve(told, entries, control)[-1])
+    header = replace(
+        forged.header,
+        device=ann,
+        sequence=Sequence(decode_entry(own[-1]).header.sequence + 1),
+        previous=entry_hash(own[-1]),
+    )
+    return [*entries, encode_entry(sign_entry(header, forged.body, EVE.sign))]
+
+
 def added(signature=b""):
     return DeviceAdded(EVE.public, b"name", ((Epoch(1), b"w" * 80),), signature)
 
@@ -120,6 +135,11 @@ TAMPERED = {
     "a device with a certificate of its own": (
         2,
         lambda t, e: by_eve(t, e, added(EVE.sign(b"x" * 64))),
+    ),
+    "a device added in the name of another": (2, lambda t, e: in_anns_name(t, e, added())),
+    "a device revoked in the name of another": (
+        2,
+        lambda t, e: in_anns_name(t, e, DeviceRevoked(t.keys[1].id)),
     ),
     "an entry by nobody": (2, lambda t, e: by_eve(t, e, None)),
     "two bodies swapped": (5, lambda t, e: swapped_bodies(e)),
