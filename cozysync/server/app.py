@@ -52,7 +52,9 @@ class Server:
         self._collector = collector = Collector(collection, store, turns, now_s)
         sessions = Sessions(store.secret("sessions"), now_s, entropy)
         access = Access(sessions, store, turns, now_s)
-        quota = Quota(quota_bytes, lambda vault: packs.used(vault) + store.used(vault), now_s)
+        self._quota = quota = Quota(
+            quota_bytes, lambda vault: packs.used(vault) + store.used(vault), now_s
+        )
         self._log = LogApi(store, quota, turns, access, collector.news)
         self._gate = Gate(self._answer, access.named, limits or Limits())
         self._operators = OperatorsApi(now_s, store, packs, turns, self._gate, self._log)

@@ -95,7 +95,7 @@ class DirectoryPacks:
         self._files = files or RealFiles()
         self._settling: set[Path] = set()
         self._directories = Directories(self._files, root)
-        for part in root.glob("*/*/.*.part"):  # what a kill left of uploads
+        for part in (*root.glob("*/*/.*.part"), *root.glob(".*.probe")):  # what a kill left
             part.unlink(missing_ok=True)
 
     def writer(self, vault: VaultId, pack: PackId) -> PackWriter:

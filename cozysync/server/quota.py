@@ -1,5 +1,6 @@
 """How much each vault may keep here, packs and log together."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from cozysync.server.failures import Refusal
@@ -25,11 +26,19 @@ class Quota:
         self._count = count
         self._now_s = now_s
         self._used: dict[VaultId, int] = {}
+        self._coming: Counter[VaultId] = Counter()
         self._counted_at: dict[VaultId, float] = {}
 
-    def check_pack(self, vault: VaultId, size: int) -> None:
-        """Raise `Refusal` when a pack of this size does not fit; blocks."""
+    def expect_pack(self, vault: VaultId, size: int) -> None:
+        """Keep room for a pack until `came`; raises `Refusal` when there is none; blocks."""
         self._check(vault, size, 0)
+        self._coming[vault] += size
+
+    def came(self, vault: VaultId, size: int, *, whole: bool) -> None:
+        """A pack that was expected is here, or will not come."""
+        self._coming[vault] -= size
+        if whole:
+            self.add(vault, size)
 
     def check_entries(self, vault: VaultId, size: int) -> None:
         """Raise `Refusal` when entries of this size do not fit; blocks."""
@@ -45,13 +54,17 @@ class Quota:
             return
         if vault not in self._used:
             self._recount(vault)
-        if self._used[vault] + size > self._most + beyond and self._is_old(vault):
+        if not self._fits(vault, size, beyond) and self._is_old(vault):
             self._recount(vault)
-        if self._used[vault] + size > self._most + beyond:
+        if not self._fits(vault, size, beyond):
             used, most = self._used[vault] / 2**20, self._most / 2**20
             raise Refusal(
                 ErrorCode.VAULT_FULL, f"the vault keeps {used:.0f} MiB of at most {most:.0f} MiB"
             )
+
+    def _fits(self, vault: VaultId, size: int, beyond: int) -> bool:
+        assert self._most is not None
+        return self._used[vault] + self._coming[vault] + size <= self._most + beyond
 
     def _is_old(self, vault: VaultId) -> bool:
         return not 0 <= self._now_s() - self._counted_at[vault] < COUNT_EVERY_S

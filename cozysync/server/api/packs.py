@@ -67,15 +67,22 @@ class PacksApi:
             # Whoever sends it means to name it: it begins its grace anew.
             await self._offload(partial(self._packs.touch, vault, pack))
             return Response(status_code=204)
-        await self._turns.take(partial(self._quota.check_pack, vault, length))
+        await self._turns.take(partial(self._quota.expect_pack, vault, length))
+        whole = False
+        try:
+            await self._take_in(request, vault, pack)
+            whole = True
+        finally:
+            self._quota.came(vault, length, whole=whole)
+        return Response(status_code=204)
+
+    async def _take_in(self, request: Request, vault: VaultId, pack: PackId) -> None:
         writer = await self._offload(partial(self._packs.writer, vault, pack))
         try:
             await self._receive(request, writer)
             await self._offload(writer.finish)
-            self._quota.add(vault, length)
         finally:
             writer.abandon()
-        return Response(status_code=204)
 
     async def get(self, request: Request) -> Response:
         vault, pack = await self._access.vault(request), pack_of(request)

@@ -165,6 +165,26 @@ async def test_a_full_vault_takes_no_pack_but_still_hears_what_makes_room():
         assert answer.status_code == 204
 
 
+async def test_uploads_at_one_time_share_what_is_left_and_give_it_back_when_they_fail():
+    async with served(quota_bytes=3 * MIB) as here, trio.open_nursery() as nursery:
+        codes = []
+
+        async def upload(data):
+            _, answer = await here.put_pack(data)
+            codes.append(answer.status_code)
+
+        for number in range(6):
+            nursery.start_soon(upload, bytes([number]) * MIB)
+        while len(codes) < 6:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+        assert 1 <= codes.count(204) <= 3
+        assert here.packs.used(bytes.fromhex(here.vault[-32:])) <= 3 * MIB
+        for _ in range(5):
+            answer = await here.ask("PUT", f"/packs/{bytes(32).hex()}", b"x" * MIB)
+            assert code_of(answer) in (ErrorCode.WRONG_HASH, ErrorCode.VAULT_FULL)
+        assert here.server._quota._coming.total() == 0
+
+
 async def test_entries_have_a_bound_too(monkeypatch):
     monkeypatch.setattr("cozysync.server.quota.ENTRIES_BEYOND", MIB)
     assert ENTRIES_BEYOND > MIB
