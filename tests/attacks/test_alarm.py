@@ -41,6 +41,17 @@ async def test_a_rollback_is_an_alarm_that_survives_a_restart(scene_of_two):
     assert bob.hands.texts() == before
 
 
+async def test_a_device_that_only_listens_notices_a_rollback(scene_of_two):
+    stage, ann, bob = scene_of_two
+    roll_back(bob.wire, len(stage.frames()) - 1)
+    ann.hands.write("more", "wakes whoever waits")
+    await ann.settle()
+    with trio.fail_after(30):
+        await bob.engine.alarms.until(standing=True)
+    assert bob.alarm.kind is AlarmKind.ROLLBACK
+    assert bob.hands.texts() == {"kept": "what was there before"}
+
+
 async def test_an_alarm_ends_only_when_a_person_says_so_and_comes_again_with_the_misdeed(
     scene_of_two,
 ):
