@@ -84,12 +84,14 @@ class Observer:
             actions: list[Action] = []
             chunks: list[ChunkId] = []
             rows: list[tuple[IndexRow, int | None]] = []
+            known: list[ChunkId] = []
             for job, seen, ingested in ready:
                 row, written = self._content(job, seen, ingested, actions)
                 rows.append((row, written))
-                if written is not None:
-                    chunks.extend(ingested.chunks)
-            dots = self._ledger.author(actions, chunks) if actions else []
+                (chunks if written is not None else known).extend(ingested.chunks)
+            # What lay in a pack that was lost has been sent again by reading it: to be told.
+            chunks += [place.chunk for place in self._ledger.replica.chunks.unannounced(known)]
+            dots = self._ledger.author(actions, chunks) if actions or chunks else []
             self._index.put(
                 row if at is None else row._replace(packed_heads=pack_heads([dots[at]]))
                 for row, at in rows

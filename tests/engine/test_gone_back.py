@@ -187,6 +187,26 @@ async def test_an_entry_whose_packs_are_lost_before_it_is_sent_is_taken(tmp_path
             await everything_can_be_fetched(bob)
 
 
+async def test_what_reading_a_file_sent_again_is_told_to_everybody(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            ann, bob = office.members
+            ann.hands.write("big", BIG["big 0"])
+            await office.settle()
+
+            async def no_repair():
+                return 0
+
+            for member in office.members:
+                member.engine.repairs.repair = no_repair
+            lost = ann.engine.replica.chunks.packs()
+            office.server.packs.clear()
+            await ann.engine.ledger.do(lambda: ann.engine.ledger.miss((), lost))
+            ann.hands.write("big", BIG["big 0"])  # the same once more: nothing to say of the file
+            await office.settle()
+            await everything_can_be_fetched(bob)
+
+
 async def fork(office, position):
     """The last device knows only so much, and writes before the others come back."""
     *others, late = office.members
