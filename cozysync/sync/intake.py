@@ -20,8 +20,8 @@ from cozysync.sync.ledger import Ledger
 from cozysync.sync.observe import Job, Observer
 from cozysync.sync.restless import Restless
 from cozysync.sync.status import Amount
-from cozysync.sync.upload import Uploader
-from cozysync_conflict import NodeId
+from cozysync.sync.upload import Ready, Uploader
+from cozysync_conflict import Kind, NodeId
 
 # A name that vanished may be about to appear elsewhere: looked at again after so long.
 VANISH_S = 0.25
@@ -164,11 +164,20 @@ class Intake:
         if is_moved and everything and deleting:
             self._footing.remember()
             self._everything = False
+        directories = any(each.stat.kind is Kind.DIRECTORY for each in findings.appeared)
+        if findings.vanished or findings.moved or directories:
+            self._disk.sync()  # else a power cut could take back what others have been told
         jobs = self._observer.structure(findings, deleting=deleting)
         self.unplaced |= self._observer.unplaced
         self._observer.unplaced = set()
         self._remember(self._guard.earlier if self.held is not None else 0)
         return jobs
+
+    def _contents(self, ready: Sequence[Ready]) -> set[bytes]:
+        """Author contents that the server has; returns the paths left out. Work of `do`."""
+        if ready:
+            self._disk.sync()  # a file that a power cut took would count as deleted, everywhere
+        return self._observer.contents(ready)
 
     def _remember(self, earlier: int) -> None:
         """A restart is no approval either."""
@@ -212,7 +221,7 @@ class Intake:
             some = jobs[at : at + FILES_PER_ENTRY]
             uploader = self._uploader
             ready = await uploader.run(self._disk, some, self._restless.wants_moment)
-            left = await self._ledger.do(partial(self._observer.contents, ready))
+            left = await self._ledger.do(partial(self._contents, ready))
             taken = {job.path for job, _, _ in ready} - left
             self._note(taken)
             unread += uploader.unread

@@ -60,8 +60,16 @@ class Desk:
         link = Link(seams)
         downloader = Downloader(self.ledger, link, None, seams, 1)
         self.uploader = Uploader(self.ledger, link, None, seams, 1)
-        footing = Footing(MemoryGround(now), self.disk, Path("/work"), self.replica.settings)
-        self.intake = Intake(self.disk, self.index, footing, self.ledger, self.uploader, 1.0)
+        root = Path("/work")
+        self.intake = Intake(
+            disk=self.disk,
+            index=self.index,
+            root=root,
+            footing=Footing(MemoryGround(now), self.disk, root, self.replica.settings),
+            ledger=self.ledger,
+            uploader=self.uploader,
+            share=1.0,
+        )
         self.placing = Placing(self.disk, self.index, self.ledger, downloader, seams)
 
     def author(self, *actions):

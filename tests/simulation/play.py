@@ -170,11 +170,15 @@ class _World:
     def _crashed(self, device, power):
         if power:
             files = device.files
+            # What others show has been said to be safe: then no power cut may take it any more. A
+            # file that was written in place may be torn with all that it held before.
+            others = (each.files.root for each in self.devices if each is not device)
+            safe = set().union(*(words_in(root, private=False) for root in others))
             before = set()
             for node, content in files.dirty.items():
                 if content and node.writer == device.name:
                     saved = files.saved(node)
-                    before |= words(node.data) | words(saved.data if saved else b"")
+                    before |= (words(node.data) - safe) | words(saved.data if saved else b"")
             files.crash(device._chance, loosely=device.loosely)
             for node in _torn_by_people(device):
                 self._diary.left.add(node.data)
