@@ -8,6 +8,9 @@ import base64
 import hashlib
 import os
 import ssl
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from cozysync.vault.errors import CozyError, ExitCode
@@ -64,14 +68,14 @@ def read_certificate(path: Path) -> tuple[bytes, bool]:
     """
     try:
         data = path.read_bytes()[:_MAX_FILE]
-        first = x509.load_pem_x509_certificates(data)[0]
+        with _without_warnings():
+            first = x509.load_pem_x509_certificates(data)[0]
+        found = fingerprint(first.public_bytes(serialization.Encoding.DER))
+        return found, first.issuer == first.subject
     except OSError as error:
         raise BadCertificate(path, error.strerror or "it cannot be read") from error
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise BadCertificate(path, "it is no PEM with a certificate") from error
-    return fingerprint(
-        first.public_bytes(serialization.Encoding.DER)
-    ), first.issuer == first.subject
 
 
 def check_key(certificate: Path, key: Path) -> None:
@@ -85,9 +89,10 @@ def check_key(certificate: Path, key: Path) -> None:
 def fingerprint(certificate: bytes) -> bytes:
     """SHA-256 of the public key in a certificate (DER, both); raises `ValueError`."""
     try:
-        public = x509.load_der_x509_certificate(certificate).public_key()
-    except UnsupportedAlgorithm as error:
-        raise ValueError("a key of an unknown kind") from error
+        with _without_warnings():
+            public = x509.load_der_x509_certificate(certificate).public_key()
+    except (UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise ValueError("a certificate or a key of an unknown kind") from error
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return hashlib.sha256(public.public_bytes(serialization.Encoding.DER, form)).digest()
 
@@ -106,6 +111,14 @@ def read_fingerprint(text: str) -> bytes:
     if len(text) != _TEXT or len(data) != FINGERPRINT or show_fingerprint(data) != text:
         raise ValueError(f"{_TEXT} letters, digits, - and _, as cozysync server key prints them")
     return data
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Odd certificates of others are no news to the person: only the key in them is compared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
 
 
 def _new_certificate() -> bytes:
