@@ -1,7 +1,14 @@
 """A vault that lives for long: snapshots, a log that ends somewhere, devices that were away."""
 
+from dataclasses import replace
+
+import pytest
 import trio
 
+from cozysync.sync.replica import open_replica
+from cozysync.sync.snapshots import members_of
+from cozysync.vault import DeviceKeys
+from cozysync_protocol import BadSignature, ForkDetected, NotAllowed
 from tests.suites.fleet import fleet
 from tests.suites.replicas import state_of
 
@@ -131,6 +138,50 @@ async def test_who_slept_past_the_horizon_loses_nothing_and_brings_nothing_back(
         assert rows(ann) == rows(bob)
 
 
+async def test_what_is_written_before_the_old_entries_are_sent_follows_on_them(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        ann, bob = office.members
+        ann.hands.write("old.txt", "old\n")
+        await office.settle()
+        bob.remote.unplug()
+        for name in ("one.txt", "two.txt"):
+            bob.hands.write(name, f"{name} on the train\n")
+            await bob.look()
+        await bob.stop()
+        ann.hands.write("new.txt", "new\n")
+        await ann.settle()
+        office.now.pass_hours(MONTH)
+        await truncated(office, ann)
+        append, is_open = bob.remote.append, trio.Event()
+
+        async def once_it_is_open(*entries):
+            await is_open.wait()
+            return await append(*entries)
+
+        bob.remote.append = once_it_is_open
+        bob.remote.plug()
+        await bob.start()
+        while bob.engine.ledger.log_state().position < office.server.start:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+        before = bob.engine.replica.outbox.count()
+        bob.hands.write("three.txt", "written after starting anew\n")
+        async with trio.open_nursery() as looking:
+            looking.start_soon(bob.look)
+            while bob.engine.replica.outbox.count() == before:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            looking.cancel_scope.cancel()
+        is_open.set()
+        tree = await office.settle()
+        assert tree == {
+            "old.txt": "old\n",
+            "new.txt": "new\n",
+            "one.txt": "one.txt on the train\n",
+            "two.txt": "two.txt on the train\n",
+            "three.txt": "written after starting anew\n",
+        }
+        assert rows(ann) == rows(bob)
+
+
 async def test_an_entry_whose_receipt_was_lost_is_not_sent_again_past_the_horizon(tmp_path):
     async with fleet(tmp_path, "ann", "bob") as office:
         ann, bob = office.members
@@ -193,3 +244,74 @@ async def test_the_log_stays_while_an_active_device_has_not_read_it(tmp_path):
         await until_read(office, bob)
         office.server.collect()
         assert office.server.start > 0
+
+
+# --- what is not believed -------------------------------------------------------------------------
+
+
+async def pointer_of(office, member):
+    """A good pointer, the members by the control entries, and the state that it stands for."""
+    await snapshot_by(member)
+    _, pointer = await member.remote.snapshot()
+    members = members_of(office.server.vault, await member.remote.controls())
+    return pointer, members, member.engine.ledger.log_state()
+
+
+async def test_a_pointer_that_no_device_of_the_vault_signed_is_refused(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        ann, bob = office.members
+        some_work(ann.hands)
+        await office.settle()
+        pointer, members, state = await pointer_of(office, ann)
+        members.check(pointer)
+        members.check_opening(pointer, state)
+        stranger = DeviceKeys.generate()
+        with pytest.raises(NotAllowed):
+            members.check(replace(pointer, device=stranger.id).signed(stranger.sign))
+        for change in (
+            {"packs": (bytes(32),)},
+            {"position": pointer.position + 1},
+            {"head": bytes(32)},
+            {"device": bob.engine.ledger.device.id},
+        ):
+            with pytest.raises(BadSignature):
+                members.check(replace(pointer, **change))
+        for change in ({"position": 3}, {"head": bytes(32)}, {"epoch": 2}):
+            with pytest.raises(ForkDetected):
+                members.check_opening(replace(pointer, **change), state)
+        some = next(iter(state.devices))
+        strange = {**state.devices, stranger.id: replace(state.devices[some], keys=stranger.public)}
+        with pytest.raises(ForkDetected):
+            members.check_opening(pointer, replace(state, devices=strange))
+
+
+async def test_a_server_that_shows_a_snapshot_of_another_history_raises_an_alarm(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        ann, bob = office.members
+        some_work(ann.hands)
+        await office.settle()
+        await bob.stop()
+        known = bob_state(bob)
+        ann.hands.write("later.txt", "later\n")
+        await ann.settle()
+        office.now.pass_hours(MONTH)
+        await truncated(office, ann)
+        _, pointer = await ann.remote.snapshot()
+
+        async def another():
+            return 1, replace(pointer, head=bytes(32))
+
+        bob.remote.snapshot = another
+        await bob.start()
+        with trio.fail_after(30):
+            while bob.engine.alarms.standing is None:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        assert bob.engine.ledger.log_state().position == known
+        assert "later.txt" not in bob.hands.texts()
+
+
+def bob_state(member):
+    replica = open_replica(member._home.database)
+    position = replica.cursor.load().position
+    replica.close()
+    return position
