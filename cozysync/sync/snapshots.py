@@ -7,7 +7,8 @@ snapshot or show an older one, and the heads of what follows tell.
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
@@ -110,7 +111,7 @@ def members_of(vault: VaultId, frames: Sequence[LogFrame]) -> Members:
 
 async def pieces_of(
     remote: Remote, link: Link | None, keys: VaultKeys, pointer: SnapshotPointer
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """A snapshot's pieces, pack by pack, each checked before it is opened.
 
     Raises `Malformed`, or `Refused` when a newer snapshot has taken the place of this one.
@@ -130,8 +131,9 @@ async def pieces_of(
 
 async def opening_of(remote: Remote, keys: VaultKeys, pointer: SnapshotPointer) -> Opening:
     """The first piece of a snapshot."""
-    async for piece in pieces_of(remote, None, keys, pointer):
-        return Opening.decode(piece)
+    async with aclosing(pieces_of(remote, None, keys, pointer)) as pieces:
+        async for piece in pieces:
+            return Opening.decode(piece)
     raise Malformed("a snapshot without a piece")
 
 
@@ -176,8 +178,10 @@ class Starter:
             return False
         await ledger.do(partial(ledger.learn, members.controls))
         with tempfile.TemporaryFile(dir=ledger.replica.database.path.parent) as spool:
-            async for piece in pieces_of(self._remote, self._link, ledger.keys, pointer):
-                await self._seams.offload(partial(_keep, spool, piece))
+            came = pieces_of(self._remote, self._link, ledger.keys, pointer)
+            async with aclosing(came) as pieces:
+                async for piece in pieces:
+                    await self._seams.offload(partial(_keep, spool, piece))
             await ledger.do(partial(self._take, pointer, members, spool))
         return True
 
