@@ -19,10 +19,11 @@ def main():
 
     counts, hours, events, bad = Counter(), 0.0, 0, []
     begun = time.monotonic()
-    for seed in range(arguments.start, arguments.start + arguments.seeds):
+    played_seeds = []
+    for seed in arguments.only or range(arguments.start, arguments.start + arguments.seeds):
         if arguments.seconds and time.monotonic() - begun > arguments.seconds:
-            arguments.seeds = seed - arguments.start
             break
+        played_seeds.append(seed)
         played = play(seed, sys.stdout if arguments.tell else None, arguments.faults)
         counts += played.counts
         hours += played.hours
@@ -34,13 +35,13 @@ def main():
             print(f"seed {seed} ({repeatable.versions()}; {played.faults}):", flush=True)
             for each in played.wrong[:10]:
                 print(f"    {each}", flush=True)
-    _figures(arguments, counts, hours, events, bad, time.monotonic() - begun)
+    _figures(played_seeds, counts, hours, events, bad, time.monotonic() - begun)
     return 1 if bad else 0
 
 
-def _figures(arguments, counts, hours, events, bad, seconds):
-    last = arguments.start + arguments.seeds - 1
-    print(f"seeds {arguments.start} to {last}: {arguments.seeds - len(bad)} sound, {len(bad)} not")
+def _figures(seeds, counts, hours, events, bad, seconds):
+    sound = len(seeds) - len(bad)
+    print(f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}: {sound} sound, {len(bad)} not")
     if bad:
         print("not sound:", *bad)
     for kind, count in sorted(counts.items()):
@@ -51,6 +52,7 @@ def _figures(arguments, counts, hours, events, bad, seconds):
 def _arguments():
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--start", type=int, default=1, help="the first seed")
+    parser.add_argument("--only", type=int, nargs="+", help="just these")
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--seconds", type=float, default=0, help="begin no seed after so many")
     parser.add_argument(
