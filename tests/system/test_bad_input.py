@@ -98,7 +98,7 @@ def test_folders_that_cannot_be(world, tmp_path):
     (device.folder / "sub").mkdir()
     refused(device.home, "folder", "add", device.folder / "sub", code=2, say="overlaps")
     refused(device.home, "folder", "add", device.folder.parent, code=2, say="overlaps")
-    refused(device.home, "folder", "add", tmp_path / "none", code=2, say="not a directory")
+    refused(device.home, "folder", "add", tmp_path / "none" / "deep", code=2, say="not a directory")
     refused(device.home, "folder", "remove", tmp_path, code=2, say="not a folder")
 
 
