@@ -1,5 +1,6 @@
 """A vault of three devices that have met once, to be copied at the start of every run."""
 
+import atexit
 import shutil
 import tempfile
 from functools import cache
@@ -35,6 +36,7 @@ BASE_S = 1_793_600_000  # in November 2026
 def template():
     """A directory with the homes of the devices and the server's data, and the vault's id."""
     root = Path(tempfile.mkdtemp(prefix="cozysync-simulation-", dir=memory_directory()))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     vault = repeatable.run(0, lambda: _found(root))
     return root, vault
 

@@ -9,7 +9,9 @@ import copy
 import os
 import random
 import shutil
+import tempfile
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -55,8 +57,7 @@ FIRST = (b"a", b"x", b"y", b"c", b"e", b"edited", b"d/deep")
 async def test_no_crash_while_placing_loses_or_halves_anything(
     loosely, keys, tmp_path_factory, autojump_clock
 ):
-    root = tmp_path_factory.mktemp("states") if memory_directory() is None else None
-    root = root or _memory(tmp_path_factory)
+    root = Path(tempfile.mkdtemp(prefix="cozysync-states-", dir=memory_directory()))
     try:
         points = await _recorded(root, keys)
         states = 0
@@ -68,12 +69,6 @@ async def test_no_crash_while_placing_loses_or_halves_anything(
         assert states > 100
     finally:
         shutil.rmtree(root)
-
-
-def _memory(factory):
-    path = memory_directory() / factory.getbasetemp().name / f"states{random.randrange(1 << 40)}"
-    path.mkdir(parents=True)
-    return path
 
 
 async def _recorded(root, keys):
