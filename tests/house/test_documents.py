@@ -58,3 +58,8 @@ def test_every_dependency_is_pinned():
 
 def _plain(name):
     return name.lower().replace("_", "-")
+
+
+def test_every_decision_has_a_number_of_its_own():
+    numbers = [page.name[:4] for page in (REPOSITORY / "docs" / "decisions").glob("*.md")]
+    assert sorted(numbers) == [f"{n:04}" for n in range(1, len(numbers) + 1)]
