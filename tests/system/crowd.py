@@ -29,6 +29,7 @@ class Worker(threading.Thread):
         self._random = random.Random(seed)
         self._pause_s = pause_s
         self._count = 0
+        self._marks = set()
         self._enough = threading.Event()
 
     def run(self):
@@ -40,9 +41,11 @@ class Worker(threading.Thread):
         deeds, weights = zip(*chances, strict=True)
         while not self._enough.wait(self._random.random() * self._pause_s):
             deed = self._random.choices(deeds, weights)[0]
+            self._marks = set()
             # The daemon moves things at the same time: a path may be gone, or taken.
             with contextlib.suppress(OSError):
                 deed()
+                self.written |= self._marks  # only now: what could not be saved was not written
                 self.deeds[deed.__name__.strip("_")] += 1
 
     def finish(self):
@@ -137,7 +140,7 @@ class Worker(threading.Thread):
     def _mark(self):
         self._count += 1
         mark = b"<%s-%d>" % (self._name, self._count)
-        self.written.add(mark)
+        self._marks.add(mark)
         return mark
 
     def _line(self):

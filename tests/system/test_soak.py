@@ -166,7 +166,7 @@ def _nothing_lost(world, people):
     if missing:
         for text in versions(world.devices[0].home, world.server.data / "packs"):
             missing -= set(MARK.findall(text))
-    assert not missing
+    assert not missing, sorted(missing)
 
 
 def _tell(world, people, weather, rounds):
