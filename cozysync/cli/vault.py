@@ -99,13 +99,13 @@ def pair(json: Json = False) -> None:
     """Show a code for another device, and return when that device is in."""
     client = Client(Home.locate())
     began = client.post("/v1/pairings", {})
-    if json:
-        print_json({"code": began["code"]})
-    else:
-        _show_code(began["code"])
     place = f"/v1/pairings/{began['pairing']}"
     name = None
     try:
+        if json:
+            print_json({"code": began["code"]})
+        else:
+            _show_code(began["code"])
         while name is None:
             name = client.get(place, wait=_POLL_S)["device"]
     except KeyboardInterrupt:

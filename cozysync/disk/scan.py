@@ -103,7 +103,7 @@ def scan(
     """
     disk.forget()
     run = _Scan(disk, index, ignore, everything=directories is None)
-    run.look([b""] if directories is None else directories)
+    run.look([b"", ASIDE] if directories is None else directories)
     disk.forget()
     return run.findings
 

@@ -140,6 +140,11 @@ class Intake:
             self._ledger.replica.settings.set(self._anew, b"0")
 
     async def _scan(self, directories: set[bytes] | None) -> Findings:
+        if directories is not None:
+            # A directory that cannot be read looks unchanged from above: it is asked again.
+            troubled = {path for path in self._scan_trouble if _above(path) in directories}
+            directories = directories | troubled
+
         def work() -> Findings:
             return scan(self._disk, self._index, Ignore.load(self._disk), directories)
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cozysync.disk import (
-    ASIDE,
     ASIDE_NODE,
     Disk,
     DiskIndex,
@@ -41,7 +40,7 @@ from cozysync.sync.plan import (
 from cozysync.sync.seams import Seams
 from cozysync.sync.staging import Staged, Staging, place_of
 from cozysync.sync.waves import in_pack_order, waves
-from cozysync_conflict import Kind, NodeId
+from cozysync_conflict import NodeId
 
 
 class Placing:
@@ -215,26 +214,9 @@ class Placing:
         # With a row that is still inside, nobody would look for what it stands for any more.
         if self._index.children(node) or not self.placer.remove(path, row):
             self.unseen |= {_above(path), path}
-            if row.kind is Kind.DIRECTORY and path.startswith(ASIDE + b"/"):
-                self._give_back(node, path)
             return False
         self._index.remove([node])
         return True
-
-    def _give_back(self, node: NodeId, aside: bytes) -> None:
-        """Bring out what somebody put into a directory that stands aside: no scan comes there."""
-        known = self._ledger.replica.tree.get(node)
-        place = None
-        if known is not None and known.parent is not None:
-            place = place_of(self._index, Wanted(node, known.parent, known.name))
-        if place is None or place.startswith(ASIDE + b"/"):
-            place = b""
-        ours = {row.name for row in self._index.children(node)}
-        for name, _ in list(self._disk.listing(aside)):
-            if name not in ours:
-                path = place + b"/" + name if place else name
-                self.placer.give_back(aside + b"/" + name, path)
-        self.unseen |= {place, b""}
 
     def _refresh(self, wanted: Wanted) -> bool:
         row = self._index.row(wanted.node)
