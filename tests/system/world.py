@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from bench import processes
 from bench.processes import COMMAND, PATIENCE_S, Server, begin_vault, pair, run
 from cozysync.cli.client import DaemonError, NotRunning
 from cozysync.sync.home import Home
+from tests.suites.real_hands import RealHands
 
 __all__ = ["COMMAND", "PATIENCE_S", "Device", "Hands", "World", "run", "texts", "tree"]
 
@@ -131,27 +131,8 @@ def differences(trees):
     return told[:20]
 
 
-class Hands:
+class Hands(RealHands):
     """A person at work in a folder, by relative path."""
-
-    def __init__(self, root):
-        self._root = root
-
-    def write(self, path, text):
-        (self._root / path).write_text(text)
-
-    def mkdir(self, path):
-        (self._root / path).mkdir(parents=True)
-
-    def move(self, old, new):
-        (self._root / old).rename(self._root / new)
-
-    def delete(self, path):
-        target = self._root / path
-        if target.is_dir():
-            shutil.rmtree(target)
-        else:
-            target.unlink()
 
     def swap(self, one, other):
         self.move(one, "swapping")
