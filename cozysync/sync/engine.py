@@ -232,7 +232,7 @@ class Engine:
             keys=self._lock,
             attention=(
                 *self.alarms.troubles(),
-                *self._set_aside,
+                *(told for told in self._set_aside if Path(told.path).is_dir()),
                 *self.link.troubles(self.remote.url),
             ),
             outbox=waiting,

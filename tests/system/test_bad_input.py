@@ -250,6 +250,9 @@ def test_a_damaged_database_is_set_aside_and_built_anew(world):
     assert kept.read_bytes()[4096 : 4096 * 3] == b"\xa5" * 8192
     (ann.folder / "after").write_text("authored by the rebuilt device")
     assert b"after" in world.settle()
+    assert [each["path"] for each in ann.status()["attention"]] == [str(kept.parent)]
+    shutil.rmtree(kept.parent)  # the remedy that it names
+    assert ann.status()["attention"] == []
 
 
 @pytest.mark.parametrize("side", ["ahead of", "behind"])
