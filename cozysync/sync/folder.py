@@ -296,7 +296,7 @@ class FolderSync:
         if not self._planned_all:
             nodes = touched | set(self._tree.everything()) | set(self._index.nodes())
             self._planned_all = True
-        return plan(nodes, self.node, self._tree, self._index, self._fold)
+        return plan(nodes, self.node, self._tree.at_rest(), self._index, self._fold)
 
     # --- odds and ends ---------------------------------------------------------------------
 

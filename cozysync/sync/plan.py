@@ -156,6 +156,12 @@ class _Planner:
         self._index = index
         self._fold = fold
         self._wanted: dict[NodeId, Wanted | None] = {}
+        # Nodes that are as they are wanted: usually nearly all, so no more is kept of them.
+        self._settled: set[NodeId] = set()
+        # What the index said, which does not change while it is planned.
+        self._rows: dict[NodeId, IndexRow | None] = {}
+        self._standing: dict[tuple[NodeId, bytes], IndexRow | None] = {}
+        self._indexed = {folder}
         self._depths: dict[NodeId, int] = {folder: 0}
         self._aside: set[NodeId] = set()
         self._gone: set[NodeId] = set()
@@ -180,16 +186,21 @@ class _Planner:
         queue = list(touched)
         while queue:
             node = queue.pop()
-            if node in self._wanted or node == self._folder:
+            if node in self._wanted or node in self._settled or node == self._folder:
                 continue
             wanted = self._tree.wanted(node)
-            row = self._index.row(node)
+            row = self._row(node)
             if wanted is None and row is None:
                 continue
+            if wanted is not None:
+                if not self._is_indexed(wanted.parent):
+                    queue.append(wanted.parent)
+                if row is not None and _is_settled(wanted, row):
+                    self._settled.add(node)
+                    del self._rows[node]
+                    continue
             self._wanted[node] = wanted
             if wanted is not None:
-                if wanted.parent != self._folder and self._index.row(wanted.parent) is None:
-                    queue.append(wanted.parent)
                 holder = self._index_holder(wanted)
                 if holder is not None:  # whoever stands there may be on its way, too
                     queue.append(holder)
@@ -199,6 +210,24 @@ class _Planner:
                 queue.extend(self._tree.listing(node))
             elif wanted is None:  # what a leaving directory held leaves too, or moves
                 queue.extend(child.node for child in self._index.children(node))
+
+    def _row(self, node: NodeId) -> IndexRow | None:
+        if node not in self._rows:
+            self._rows[node] = self._index.row(node)
+        return self._rows[node]
+
+    def _at(self, parent: NodeId, name: bytes) -> IndexRow | None:
+        place = (parent, name)
+        if place not in self._standing:
+            self._standing[place] = self._index.at(parent, name)
+        return self._standing[place]
+
+    def _is_indexed(self, directory: NodeId) -> bool:
+        if directory not in self._indexed:
+            if self._index.row(directory) is None:
+                return False
+            self._indexed.add(directory)
+        return True
 
     def _depth(self, node: NodeId) -> int:
         trail: list[NodeId] = []
@@ -217,7 +246,7 @@ class _Planner:
     # --- places --------------------------------------------------------------------------
 
     def _put(self, wanted: Wanted) -> Iterator[Step]:
-        row = self._index.row(wanted.node)
+        row = self._row(wanted.node)
         if row is None:
             if kind_of(wanted.node) is Kind.DIRECTORY and (yield from self._room(wanted)):
                 yield MakeDirectory(wanted)
@@ -263,7 +292,7 @@ class _Planner:
         return holder
 
     def _index_holder(self, wanted: Wanted) -> NodeId | None:
-        row = self._index.at(wanted.parent, wanted.name)
+        row = self._at(wanted.parent, wanted.name)
         if row is not None or self._fold is None:
             return row.node if row is not None else None
         if wanted.parent not in self._folded:
@@ -273,9 +302,9 @@ class _Planner:
 
     def _stays(self, holder: NodeId) -> bool:
         """Whether the holder of a name is to remain just there."""
-        if holder in self._left:
+        if holder in self._left or holder in self._settled:
             return True
-        wanted, row = self._wanted.get(holder), self._index.row(holder)
+        wanted, row = self._wanted.get(holder), self._row(holder)
         if wanted is None or row is None:
             return False
         return (row.parent, row.name) == (wanted.parent, wanted.name)
@@ -286,16 +315,16 @@ class _Planner:
         leaving = [n for n, w in self._wanted.items() if w is None and n not in self._gone]
         leaving.sort(key=self._index_depth, reverse=True)
         for node in leaving:
-            if self._index.row(node) is not None:
+            if self._row(node) is not None:
                 self._gone.add(node)
                 yield Remove(node)
 
     def _index_depth(self, node: NodeId) -> int:
         depth = 0
-        row = self._index.row(node)
+        row = self._row(node)
         while row is not None:
             depth += 1
-            row = self._index.row(row.parent)
+            row = self._row(row.parent)
         return depth
 
     # --- contents ------------------------------------------------------------------------
@@ -303,7 +332,7 @@ class _Planner:
     def _content(self, wanted: Wanted) -> Iterator[Step]:
         if wanted.content is None or wanted.node in self._blocked:
             return
-        row = self._index.row(wanted.node)
+        row = self._row(wanted.node)
         if row is None:
             if (yield from self._room(wanted)):
                 yield WriteContent(wanted, replaces=False)
@@ -314,3 +343,13 @@ class _Planner:
             yield Refresh(wanted)
         if row.executable != wanted.executable and kind_of(wanted.node) is Kind.FILE:
             yield SetExecutable(wanted)
+
+
+def _is_settled(wanted: Wanted, row: IndexRow) -> bool:
+    """Whether the disk holds a node just as it is wanted."""
+    if (row.parent, row.name) != (wanted.parent, wanted.name):
+        return False
+    content = wanted.content
+    if content is not None and (row.digest, row.heads) != (content.digest, wanted.heads):
+        return False
+    return row.executable == wanted.executable or kind_of(wanted.node) is not Kind.FILE

@@ -3,17 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from cozysync.sync.plan import Wanted
-from cozysync_conflict import (
-    Kind,
-    NodeId,
-    Store,
-    attribute,
-    heads,
-    is_shown,
-    kind_of,
-    shown_children,
-    winner,
-)
+from cozysync_conflict import Kind, Node, NodeId, Store, kind_of, winner
 
 EXECUTABLE = "executable"
 
@@ -25,16 +15,24 @@ class FolderTree:
         self._store = store
         self._folder = folder
         self._is_merging = is_merging
+        self._below: dict[NodeId, bool] | None = None
+
+    def at_rest(self) -> "FolderTree":
+        """The same tree while nothing changes: it remembers which directories hang here."""
+        still = FolderTree(self._store, self._folder, self._is_merging)
+        still._below = {self._folder: True}
+        return still
 
     def wanted(self, node: NodeId) -> Wanted | None:
         """The node as shown below this folder, or None when it is not."""
-        if not self._is_below(node):
+        state = self._store.get(node)
+        if state is None or not state.shown or not self._is_below(state.parent):
             return None
-        return self._describe(node)
+        return self._describe(state)
 
     def listing(self, directory: NodeId) -> Iterable[NodeId]:
         """The nodes shown directly inside a directory."""
-        return [child.id for child in shown_children(self._store, directory)]
+        return self._store.counted(directory)
 
     def everything(self) -> Iterator[NodeId]:
         """Every node shown below the folder, directories before what they hold."""
@@ -45,37 +43,37 @@ class FolderTree:
                 if kind_of(child) is Kind.DIRECTORY:
                     queue.append(child)
 
-    def _is_below(self, node: NodeId) -> bool:
-        if not is_shown(self._store, node):
-            return False
-        state = self._store.get(node)
-        while state is not None and state.parent is not None:
-            if state.parent == self._folder:
-                return True
-            state = self._store.get(state.parent)
-        return False
+    def _is_below(self, directory: NodeId | None) -> bool:
+        """Whether this is the folder's node, or hangs below it."""
+        trail: list[NodeId] = []
+        known = self._below if self._below is not None else {self._folder: True}
+        while directory is not None and directory not in known:
+            trail.append(directory)
+            state = self._store.get(directory)
+            directory = state.parent if state is not None else None
+        below = directory is not None and known[directory]
+        known |= dict.fromkeys(trail, below)
+        return below
 
-    def _describe(self, node: NodeId) -> Wanted | None:
-        state = self._store.get(node)
-        if state is None or state.parent is None:
+    def _describe(self, state: Node) -> Wanted | None:
+        node, parent, name = state.id, state.parent, state.name
+        if parent is None:
             return None
         if kind_of(node) is Kind.DIRECTORY:
-            return Wanted(node, state.parent, state.name)
-        executable = attribute(self._store, node, EXECUTABLE) == b"\x01"
-        standing = heads(self._store, node)
+            return Wanted(node, parent, name)
+        executable = _is_executable(state)
+        standing = state.heads
         if not standing:
             return None  # created, but its content has not arrived yet
-        best = winner(self._store, node)
-        assert best is not None
         if self._is_merging(node) and len({head.content.digest for head in standing}) > 1:
             # Left as it is: a moment later it would change once more under the person's hands.
-            return Wanted(node, state.parent, state.name, executable=executable)
+            return Wanted(node, parent, name, executable=executable)
+        best = standing[0] if len(standing) == 1 else winner(self._store, node)
+        assert best is not None
         same = tuple(sorted(h.dot for h in standing if h.content.digest == best.content.digest))
-        return Wanted(
-            node,
-            state.parent,
-            state.name,
-            content=best.content,
-            heads=same,
-            executable=executable,
-        )
+        return Wanted(node, parent, name, content=best.content, heads=same, executable=executable)
+
+
+def _is_executable(state: Node) -> bool:
+    _, value = state.attributes.get(EXECUTABLE, (None, b""))
+    return value == b"\x01"
