@@ -251,7 +251,8 @@ class PosixDisk:
         os.rename(old_name, new_name, src_dir_fd=source, dst_dir_fd=target)
 
     def _moved(self, old: bytes) -> None:
-        if old in self._open or any(path.startswith(old + b"/") for path in self._open):
+        below = old + b"/"
+        if old in self._open or any(path.startswith(below) for path in self._open):
             self.forget()
 
     def _parents(self, one: bytes, other: bytes) -> tuple[tuple[int, bytes], tuple[int, bytes]]:

@@ -57,9 +57,17 @@ class Watcher:
             await trio.sleep(RESTART_S)
 
     def _directories(self, paths: set[str]) -> set[bytes]:
-        relative = {os.fsencode(os.path.relpath(path, self._root)) for path in paths}
-        wanted = {path for path in relative if path.partition(b"/")[0] != PRIVATE}
-        return {b"" if path == b"." else path.rpartition(b"/")[0] for path in wanted}
+        # Cut off rather than worked out: a wave of files tells of thousands of paths at once.
+        root = os.path.join(self._root, "")
+        private = os.path.join(root, os.fsdecode(PRIVATE))
+        above = {
+            path.rpartition("/")[0]
+            for path in paths
+            if path != private and not path.startswith(private + "/")
+        }
+        below = {os.fsencode(path[len(root) :]) for path in above if path.startswith(root)}
+        # What happened to the root itself, or right in it, has no directory below it.
+        return below | {b""} if any(not path.startswith(root) for path in above) else below
 
 
 class _Watch:

@@ -230,9 +230,9 @@ class Observer:
                     return adopted, None
                 base = self.adoption.seen(found) if found is not None else ()
             node = found or self._ledger.new_node(job.parent, job.name, job.kind)
-            row = seen._replace(node=node, parent=job.parent, name=job.name)
-            same = self._heads_with(node, content.digest)
-            row = row._replace(packed_heads=pack_heads(same))
+            same = self._heads_with(node, content.digest) if found is not None else []
+            heads = pack_heads(same)
+            row = seen._replace(node=node, parent=job.parent, name=job.name, packed_heads=heads)
             if found is None:
                 actions.append(Create(node, job.parent, job.name))
             if not same:

@@ -39,7 +39,7 @@ from cozysync.sync.plan import (
 )
 from cozysync.sync.seams import Seams
 from cozysync.sync.staging import Staged, Staging, place_of
-from cozysync.sync.waves import in_pack_order, waves
+from cozysync.sync.waves import Coming, in_pack_order, waves
 from cozysync_conflict import NodeId
 
 
@@ -95,8 +95,8 @@ class Placing:
         if others:
             waiting |= await self._ledger.do(partial(self._structure, others))
         chunks = self._ledger.replica.chunks
-        contents = await self._ledger.do(partial(self._staging.readable, contents))
-        for wave in waves(await self._ledger.do(partial(in_pack_order, contents, chunks))):
+        coming = await self._ledger.do(partial(self._staging.readable, contents))
+        for wave in waves(await self._ledger.do(partial(in_pack_order, coming, chunks))):
             waiting |= await self._contents(wave)
         return waiting
 
@@ -173,7 +173,9 @@ class Placing:
     def _make_directory(self, wanted: Wanted) -> bool:
         path = place_of(self._index, wanted)
         stat = self.placer.make_directory(path) if path is not None else None
-        return self._took(wanted, path, stat)
+        fresh = self._seen(wanted, path, stat)
+        self._index.put([fresh] if fresh is not None else [])
+        return fresh is not None
 
     def _set_aside(self, node: NodeId) -> bool:
         row, path = self._index.row(node), self._index.path(node)
@@ -242,9 +244,9 @@ class Placing:
 
     # --- contents --------------------------------------------------------------------------
 
-    async def _contents(self, wave: Sequence[WriteContent]) -> set[NodeId]:
+    async def _contents(self, wave: Sequence[Coming]) -> set[NodeId]:
         staged = await self._staging.stage(wave)
-        waiting = {step.wanted.node for step in wave} - self.lacking.keys()
+        waiting = {each.step.wanted.node for each in wave} - self.lacking.keys()
         return waiting - await self._ledger.do(partial(self._put, staged)) if staged else waiting
 
     def _put(self, staged: Sequence[Staged]) -> set[NodeId]:
@@ -256,49 +258,59 @@ class Placing:
             self._disk.set_mtime(path, recipe.mtime_ns)
             if step.wanted.executable:
                 self._disk.set_executable(path, True)
-        self._begin([self._coming(step, path) for step, path, _ in staged])
-        done: set[NodeId] = set()
+        rows = {step.wanted.node: self._index.row(step.wanted.node) for step, _, _ in staged}
+        self._begin([self._coming(step, path, rows[step.wanted.node]) for step, path, _ in staged])
+        done: dict[NodeId, IndexRow] = {}
         with self._ledger.replica.database.transaction():
             for step, path, _ in staged:
-                if self._try(step, step.wanted.node, partial(self._put_one, step, path)):
-                    done.add(step.wanted.node)
+                put = partial(self._put_one, step, path, rows[step.wanted.node], done)
+                self._try(step, step.wanted.node, put)
+            self._index.put(done.values())
             self._disk.sync()  # names before the index
             self._journal.done()
         self._disk.forget()
-        return done
+        return set(done)
 
-    def _coming(self, step: WriteContent, staged: bytes) -> Intent:
+    def _coming(self, step: WriteContent, staged: bytes, row: IndexRow | None) -> Intent:
         stat = self._disk.lstat(staged)
         assert stat is not None, "it was staged just now"
-        wanted, row = step.wanted, self._index.row(step.wanted.node)
+        wanted = step.wanted
         fresh = row or new_row(wanted.node, wanted.parent, wanted.name, stat)
         return Intent(_with_content(fresh.with_stat(stat), wanted))
 
-    def _put_one(self, step: WriteContent, staged: bytes) -> bool:
+    def _put_one(
+        self,
+        step: WriteContent,
+        staged: bytes,
+        row: IndexRow | None,
+        done: dict[NodeId, IndexRow],
+    ) -> bool:
         wanted = step.wanted
-        row = self._index.row(wanted.node)
         if row is not None:
             path = self._index.path(wanted.node)
             stat = self.placer.replace(staged, path, row) if path is not None else None
         else:
             path = place_of(self._index, wanted)
             stat = self.placer.put_new(staged, path) if path is not None else None
-        return self._took(wanted, path, stat, row)
+        fresh = self._seen(wanted, path, stat, row)
+        if fresh is not None:
+            done[wanted.node] = fresh
+        return fresh is not None
 
     # --- what the index learns -------------------------------------------------------------
 
-    def _took(
+    def _seen(
         self, wanted: Wanted, path: bytes | None, stat: Stat | None, row: IndexRow | None = None
-    ) -> bool:
+    ) -> IndexRow | None:
+        """The row of what stands in place now; None when nothing does: that is looked at again."""
         if stat is None:
             if path is not None:
                 self.unseen.add(_above(path))
-            return False
+            return None
         fresh = (
             row.with_stat(stat) if row else new_row(wanted.node, wanted.parent, wanted.name, stat)
         )
-        self._index.put([_with_content(fresh, wanted)])
-        return True
+        return _with_content(fresh, wanted)
 
 
 def _aside(row: IndexRow) -> IndexRow:

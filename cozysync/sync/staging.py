@@ -14,6 +14,7 @@ from cozysync.sync.ledger import Ledger
 from cozysync.sync.obstacles import Obstacles
 from cozysync.sync.plan import Wanted, WriteContent
 from cozysync.sync.seams import Seams
+from cozysync.sync.waves import Coming
 from cozysync_conflict import Kind, NodeId, kind_of
 from cozysync_protocol import ChunkId, Malformed
 
@@ -46,24 +47,25 @@ class Staging:
         self._obstacles = obstacles
         self.lacking: dict[NodeId, bytes] = {}
 
-    def readable(self, steps: Sequence[WriteContent]) -> list[WriteContent]:
-        """The steps whose recipe reads: another device may have made up anything."""
-        readable: list[WriteContent] = []
+    def readable(self, steps: Sequence[WriteContent]) -> list[Coming]:
+        """What comes by the steps whose recipe reads: another device may have made up anything."""
+        readable: list[Coming] = []
         for step in steps:
             assert step.wanted.content is not None
             try:
-                decode_recipe(step.wanted.content.detail)
+                recipe = decode_recipe(step.wanted.content.detail)
             except Malformed:
                 self._lacks(step)
             else:
-                readable.append(step)
+                first = next((chunk for chunk, _ in recipe.chunks or recipe.lists), None)
+                readable.append(Coming(step, recipe.size, first))
         return readable
 
     def _lacks(self, step: WriteContent) -> None:
         path = self._index.path(step.wanted.node) or place_of(self._index, step.wanted)
         self.lacking[step.wanted.node] = path or step.wanted.name
 
-    async def stage(self, wave: Sequence[WriteContent]) -> list[Staged]:
+    async def stage(self, wave: Sequence[Coming]) -> list[Staged]:
         """The contents of these steps that are staged; work of their own for each wave."""
         recipes: list[tuple[WriteContent, Recipe]] = []
         lacking: list[WriteContent] = []
@@ -85,15 +87,13 @@ class Staging:
             await self._ledger.do(partial(self._lacks, step))
         return staged
 
-    def _fitting(self, steps: Sequence[WriteContent]) -> list[WriteContent]:
+    def _fitting(self, wave: Sequence[Coming]) -> list[WriteContent]:
         """Those for which there is room; the others are noted. A large file lets small ones by."""
         room = self._disk.room()
         fitting: list[WriteContent] = []
-        for step in steps:
-            assert step.wanted.content is not None
+        for step, size, _ in wave:
             if self._obstacles.stands(step.wanted.node):
                 continue
-            size = decode_recipe(step.wanted.content.detail).size
             if size <= room:
                 room -= size
                 fitting.append(step)
