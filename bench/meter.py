@@ -60,6 +60,12 @@ def peak(pid: int) -> int:
     return 0
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used, its own and the kernel's for it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def stored_bytes(place: Path) -> int:
     """Bytes of all files below a directory."""
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

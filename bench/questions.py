@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import merging, report, scanning
+from bench import concurrency, merging, report, scanning
 from bench.contestants.base import Contestant
 from bench.contestants.commands import Borg, Copy, Rclone, Restic, Rsync, Unison
 from bench.contestants.ours import Cozysync
@@ -159,6 +159,27 @@ def merged(work: Path, options: argparse.Namespace) -> Answer:
     return Answer(data, text, draw)
 
 
+def crowded(work: Path, options: argparse.Namespace) -> Answer:
+    """Many devices at once."""
+    scenes = concurrency.QUICK if options.quick else concurrency.FULL
+    found = concurrency.measure(work, scenes, lambda line: print(line, file=sys.stderr))
+    data = {"machine": Machine.here().to_json(), "quick": options.quick, **found}
+
+    def draw(path: Path) -> bool:
+        rows = [each for each in found["scenes"] if not each["pack_bytes"]]
+        names = [f"{each['devices']} in {each['vaults']}" for each in rows]
+        series = {name: [each[key] for each in rows] for name, key in _WAITS.items()}
+        title = "From commit to delivery, by devices and vaults"
+        return report.bars(path, title, "ms", names, series)
+
+    faults = [fault for each in found["scenes"] for fault in each["faults"]]
+    told = [concurrency.table(found), *(f"WRONG: {fault}\n" for fault in faults)]
+    return Answer(data, "\n".join([*told, _machine_line(1)]), draw)
+
+
+_WAITS = {"median": "p50_ms", "99 of 100": "p99_ms", "most": "max_ms"}
+
+
 def scanned(work: Path, options: argparse.Namespace) -> Answer:
     """A full look at what has not changed."""
     found = scanning.measure(work, [1_000, 4_000] if options.quick else [2_500, 10_000, 40_000])
@@ -181,6 +202,7 @@ ALL = {
         Question(
             "replication", "W1 to W7: from A to B, beside the tools that people use", replication
         ),
+        Question("concurrency", "many devices at once: from commit to delivery", crowded),
         Question("scanning", "a full look at files that have not changed, and its growth", scanned),
         Question("merging", "the replicated tree's rates beside loro's, and its growth", merged),
     )
