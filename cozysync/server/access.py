@@ -13,7 +13,7 @@ from cozysync.server.failures import Refusal
 from cozysync.server.sessions import Sessions
 from cozysync.server.store import SqliteStore, is_enrolled, signing_key
 from cozysync.server.turns import Turns
-from cozysync_protocol import ROOT_DEVICE, DeviceId, ErrorCode, VaultId
+from cozysync_protocol import ROOT_DEVICE, DeviceId, ErrorCode, LogState, VaultId
 
 # A device's last contact is written down at most this often: for people, and minutes will do.
 CONTACT_EVERY_S = 60
@@ -48,7 +48,7 @@ class Access:
         vault, device = self.bearer(request)
         if request.path_params["vault"] != vault.hex():
             raise Refusal(ErrorCode.NO_SESSION, "the session is for another vault")
-        state = await self._turns.take(lambda: self._store.state(vault))
+        state = await self.state(vault)
         if state is None or signing_key(state, device) is None:
             raise Refusal(ErrorCode.NO_SESSION, "the device is not known here")  # any more
         if not is_enrolled(state, device):
@@ -56,6 +56,11 @@ class Access:
         if device != ROOT_DEVICE:
             await self._note_contact(vault, device)
         return vault, device
+
+    async def state(self, vault: VaultId) -> LogState | None:
+        """What is verified of a vault's log, or None; usually without waiting for a turn."""
+        known = self._store.at_hand(vault)
+        return known or await self._turns.take(lambda: self._store.state(vault))
 
     async def _note_contact(self, vault: VaultId, device: DeviceId) -> None:
         now = self._now_s()

@@ -114,6 +114,10 @@ class SqliteStore:
         """What is verified of a vault's log, or None."""
         return self._load(vault)
 
+    def at_hand(self, vault: VaultId) -> LogState | None:
+        """As `state`, if that can be said without a look at the database: then from any thread."""
+        return self._states.get(vault)
+
     def append(
         self, vault: VaultId, entries: Sequence[bytes], verified: int = 0
     ) -> list[tuple[Position, HeadHash]]:
@@ -167,16 +171,18 @@ class SqliteStore:
                     break
         return frames
 
-    def heard(self, vault: VaultId, device: DeviceId, position: int) -> bool:
-        """Note that a device has read up to a position; whether that is further than before."""
-        state = self._load(vault)
-        if state is None or position > state.position:
+    def heard(self, state: LogState, device: DeviceId, position: int) -> bool:
+        """Note that a device has read up to a position; whether that is further than before.
+
+        It may be called from any thread.
+        """
+        if position > state.position:
             return False  # asked for the log's end
-        before = self._readers.get((vault, device), -1)
+        before = self._readers.get((state.vault, device), -1)
         if position <= before:
             return False
-        self._readers[vault, device] = position
-        self._unnoted.add((vault, device))
+        self._readers[state.vault, device] = position
+        self._unnoted.add((state.vault, device))
         return True
 
     def check(self) -> None:
@@ -191,12 +197,18 @@ class SqliteStore:
 
     def note_readers(self) -> None:
         """Write down what `heard` was told."""
-        if not self._unnoted:
+        noted = list(self._unnoted)
+        if not noted:
             return
-        with self.transaction():
-            for each in self._unnoted:
-                self.marks.read(*each, self._readers[each])
-        self._unnoted.clear()
+        # Before it is written: who reads on meanwhile is noted once more.
+        self._unnoted.difference_update(noted)
+        try:
+            with self.transaction():
+                for each in noted:
+                    self.marks.read(*each, self._readers[each])
+        except BaseException:
+            self._unnoted.update(noted)
+            raise
 
     def note_contact(self, vault: VaultId, device: DeviceId) -> None:
         """Remember that this device speaks with the server just now."""

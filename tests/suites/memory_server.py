@@ -206,7 +206,8 @@ class MemoryRemote:
     async def log(self, after, wait_s):
         await self._line()
         self._server.store.note_contact(self._server.vault, self._device)
-        self._server.store.heard(self._server.vault, self._device, after)
+        state = self._server.store.state(self._server.vault)
+        self._server.store.heard(state, self._device, after)
         with trio.move_on_after(wait_s):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._cancel_when_unplugged, nursery.cancel_scope)

@@ -1,6 +1,7 @@
 """The log: entries come in, and go out to readers that may wait for the next ones."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import anyio
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from cozysync.server.access import Access
 from cozysync.server.failures import Refusal
 from cozysync.server.quota import Quota
+from cozysync.server.sharing import Shared
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync.server.web import BINARY, asked_number, body_of, message, route, vault_of
@@ -59,6 +61,7 @@ class LogApi:
         self._moved_on = moved_on
         self._news: dict[VaultId, anyio.Event] = {}
         self._closing = anyio.Event()
+        self._reads: Shared[bytes] = Shared()
         # To which position a device is giving back, and until when its next request is waited for.
         self._giving: dict[VaultId, tuple[int, float]] = {}
         self.appended = 0
@@ -131,11 +134,11 @@ class LogApi:
         after = asked_number(request, "after", _FURTHEST)
         if asked_number(request, "control", 1):
             return await self._controls(vault, after)
-        if await self._turns.take(lambda: self._store.heard(vault, device, after)):
+        state = await self._access.state(vault)
+        if state is not None and self._store.heard(state, device, after):
             self._moved_on(vault)
         wait = asked_number(request, "wait", MAX_WAIT_SECONDS)
         frames = await self._frames(vault, after)
-        state = await self._turns.take(lambda: self._store.state(vault))
         if state is not None and after > state.position:
             wait = 0  # it has read more than there is: this server has gone back, and is to say so
         if not frames and wait:
@@ -150,18 +153,23 @@ class LogApi:
 
     async def _controls(self, vault: VaultId, after: int) -> Response:
         """Control entries alone: they stay when the log before a snapshot goes."""
-        return await self._answer(vault, await self._frames(vault, after, control=True))
+        frames = await self._turns.take(partial(self._read, vault, after, control=True))
+        return await self._answer(vault, frames)
 
-    async def _answer(self, vault: VaultId, frames: list[bytes]) -> Response:
-        state = await self._turns.take(lambda: self._store.state(vault))
-        state = state or LogState(vault)
+    async def _answer(self, vault: VaultId, frames: bytes) -> Response:
+        state = await self._access.state(vault) or LogState(vault)
         headers = {"cozysync-end": str(state.position), "cozysync-head": state.head.hex()}
-        return Response(b"".join(frames), media_type=BINARY, headers=headers)
+        return Response(frames, media_type=BINARY, headers=headers)
 
-    async def _frames(self, vault: VaultId, after: int, *, control: bool = False) -> list[bytes]:
-        frames = await self._turns.take(
-            lambda: self._store.read(
-                vault, after, ENTRIES_PER_READ, BYTES_PER_READ, control=control
-            )
-        )
-        return [encode_frame(frame) for frame in frames]
+    async def _frames(self, vault: VaultId, after: int) -> bytes:
+        """What comes after a position, as it is sent; looked up once for all who wait for it."""
+        state = await self._access.state(vault)
+        if state is not None and after == state.position:
+            return b""
+        question = vault, after, state.position if state is not None else 0
+        ask = partial(self._turns.take, partial(self._read, vault, after))
+        return await self._reads.get(question, ask)
+
+    def _read(self, vault: VaultId, after: int, *, control: bool = False) -> bytes:
+        frames = self._store.read(vault, after, ENTRIES_PER_READ, BYTES_PER_READ, control=control)
+        return b"".join(map(encode_frame, frames))

@@ -62,7 +62,7 @@ class Site:
     def read_by(self, *who):
         for each in who:
             self.store.note_contact(VAULT, each.id)
-            self.store.heard(VAULT, each.id, self.log.state.position)
+            self.store.heard(self.store.state(VAULT), each.id, self.log.state.position)
 
     def snapshot(self, who=ANN, packs=None):
         version, _ = self.store.snapshots.pointer(VAULT)
