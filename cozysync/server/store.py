@@ -8,10 +8,11 @@ time.
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from cozysync.server.failures import Refusal
 from cozysync.server.marks import Marks
@@ -32,6 +33,7 @@ from cozysync_protocol import (
     PackId,
     PacksDoomed,
     Position,
+    ProtocolError,
     VaultId,
     admit,
     decode_control,
@@ -41,6 +43,24 @@ from cozysync_protocol import (
 
 HasPacks = Callable[[VaultId, Sequence[PackId]], list[PackId]]
 """Which of these packs the vault lacks."""
+
+
+Places = list[tuple[Position, HeadHash]]
+"""Position and head of each entry."""
+
+Outcome = Places | Refusal | ProtocolError
+
+
+class Addition(NamedTuple):
+    """Entries for one vault's log.
+
+    `verified` is how far the log went for whoever adds them: where it does not go that far any
+    more, it has to be given back first, or two histories would begin.
+    """
+
+    vault: VaultId
+    entries: Sequence[bytes]
+    verified: int = 0
 
 
 class SqliteStore:
@@ -118,30 +138,52 @@ class SqliteStore:
         """As `state`, if that can be said without a look at the database: then from any thread."""
         return self._states.get(vault)
 
-    def append(
-        self, vault: VaultId, entries: Sequence[bytes], verified: int = 0
-    ) -> list[tuple[Position, HeadHash]]:
-        """Add entries, all or none; returns the position and head of each.
+    def append(self, vault: VaultId, entries: Sequence[bytes], verified: int = 0) -> Places:
+        """As `append_all` for one of them; raises `Refusal` or `ProtocolError`."""
+        outcome = self.append_all([Addition(vault, entries, verified)])[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-        `verified` is how far the log went for whoever adds them: where it does not go that far
-        any more, it has to be given back first, or two histories would begin.
+    def append_all(self, additions: Iterable[Addition]) -> list[Outcome]:
+        """Add to logs, in one transaction: to make it durable costs as much for one as for many.
+
+        Of each addition all entries are taken or none, whatever becomes of the others. Raises
+        `Refusal` when the disk is full: then nothing has been taken.
         """
+        fresh: dict[VaultId, LogState] = {}
+        outcomes: list[Outcome] = []
         with self.transaction() as connection:
-            state = self._load(vault)
-            if state is None:
-                raise Refusal(ErrorCode.NOT_FOUND, "no such vault")
-            if state.position < verified:
-                raise Refusal(ErrorCode.ROLLED_BACK, "the log ends before what you have verified")
-            places: list[tuple[Position, HeadHash]] = []
-            for entry in entries:
-                known = self._known(connection, state, entry)
-                if known is None:
-                    state = self.take(connection, state, entry)
-                    known = (state.position, state.head)
-                places.append(known)
-            self._save(connection, state)
-        self._states[vault] = state
-        return places
+            for each in additions:
+                connection.execute("SAVEPOINT addition")
+                try:
+                    state = fresh.get(each.vault) or self._load(each.vault)
+                    fresh[each.vault], places = self._added(connection, state, each)
+                    outcomes.append(places)
+                except (Refusal, ProtocolError) as error:
+                    connection.execute("ROLLBACK TO addition")
+                    outcomes.append(error)
+                connection.execute("RELEASE addition")
+            for state in fresh.values():
+                self._save(connection, state)
+        self._states.update(fresh)
+        return outcomes
+
+    def _added(
+        self, connection: sqlite3.Connection, state: LogState | None, addition: Addition
+    ) -> tuple[LogState, Places]:
+        if state is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "no such vault")
+        if state.position < addition.verified:
+            raise Refusal(ErrorCode.ROLLED_BACK, "the log ends before what you have verified")
+        places: Places = []
+        for entry in addition.entries:
+            known = self._known(connection, state, entry)
+            if known is None:
+                state = self.take(connection, state, entry)
+                known = (state.position, state.head)
+            places.append(known)
+        return state, places
 
     def read(
         self, vault: VaultId, after: int, most: int, max_bytes: int, *, control: bool = False

@@ -1,6 +1,6 @@
 """The log: entries come in, and go out to readers that may wait for the next ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import anyio
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cozysync.server.access import Access
+from cozysync.server.appends import Appends
 from cozysync.server.failures import Refusal
 from cozysync.server.quota import Quota
 from cozysync.server.sharing import Shared
@@ -24,9 +25,7 @@ from cozysync_protocol import (
     Appended,
     ErrorCode,
     GivenBack,
-    HeadHash,
     LogState,
-    Position,
     VaultId,
     encode,
     encode_frame,
@@ -55,7 +54,7 @@ class LogApi:
         moved_on: Callable[[VaultId], None],
     ) -> None:
         self._store = store
-        self._quota = quota
+        self._appends = Appends(store, quota, turns)
         self._turns = turns
         self._access = access
         self._moved_on = moved_on
@@ -86,7 +85,7 @@ class LogApi:
         asked = Append.decode(await body_of(request, MAX_APPEND_BYTES + MAX_MESSAGE))
         if vault in self._giving:
             await self._wait_for_giver(vault)
-        places = await self._turns.take(lambda: self._append(vault, asked.entries, verified))
+        places = await self._appends.take(vault, asked.entries, verified)
         self.appended += len(places)
         self._tell(vault)
         return message(Appended(tuple(places)).encode())
@@ -119,15 +118,6 @@ class LogApi:
         news = self._news.pop(vault, None)
         if news is not None:
             news.set()
-
-    def _append(
-        self, vault: VaultId, entries: Sequence[bytes], verified: int
-    ) -> list[tuple[Position, HeadHash]]:
-        size = sum(map(len, entries))
-        self._quota.check_entries(vault, size)
-        places = self._store.append(vault, entries, verified)
-        self._quota.add(vault, size)
-        return places
 
     async def read(self, request: Request) -> Response:
         vault, device = await self._access.device(request)
