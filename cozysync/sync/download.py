@@ -1,6 +1,6 @@
 """From the vault's contents to staged files: fetching chunks, or finding them on this disk."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -83,15 +83,24 @@ class Downloader:
         return joined(recipe.chunks, await self.chunks([chunk for chunk, _ in recipe.chunks]))
 
     async def stage(self, disk: Disk, path: bytes, recipe: Recipe, local: Local | None) -> None:
-        """Write a large content to a new file, window by window."""
+        """Write a large content to a new file, window by window: one comes while one is written."""
         old = _offsets(local[1]) if local is not None else {}
+        come: list[tuple[Sequence[Part], dict[ChunkId, bytes]]] = []
+
+        async def fetch(window: Sequence[Part]) -> None:
+            held = await self._seams.offload(partial(self._find, disk, local, old, window))
+            missing = [chunk for chunk, _ in window if chunk not in held]
+            come.append((window, held | await self.chunks(missing)))
+
+        async def write() -> None:
+            if come:
+                await self._seams.offload(partial(_write, file, *come.pop(0)))
+
         file = await self._seams.offload(partial(disk.create, path))
         try:
             for window in _windows(recipe.chunks):
-                held = await self._seams.offload(partial(self._find, disk, local, old, window))
-                missing = [chunk for chunk, _ in window if chunk not in held]
-                held |= await self.chunks(missing)
-                await self._seams.offload(partial(_write, file, window, held))
+                await _both(write, partial(fetch, window))
+            await write()
         finally:
             file.close()
 
@@ -156,6 +165,24 @@ class Downloader:
         except OSError:
             return found
         return found
+
+
+async def _both(*deeds: Callable[[], Awaitable[None]]) -> None:
+    """Do these at once, and raise what the first of them raises, as it is."""
+    failed: list[Exception] = []
+
+    async def attempt(deed: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await deed()
+        except Exception as error:
+            failed.append(error)
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for deed in deeds:
+            nursery.start_soon(attempt, deed)
+    if failed:
+        raise failed[0]
 
 
 def _offsets(recipe: Recipe) -> dict[ChunkId, int]:
