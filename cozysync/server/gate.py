@@ -21,6 +21,9 @@ from cozysync_protocol import ErrorCode
 Bearer = Callable[[Headers], Hashable | None]
 """Whom a request's token speaks for."""
 
+# An append of so many bytes is small: a hundred changes.
+SMALL = 64 * 1024
+
 # What operators ask is never refused: it is asked when things go wrong.
 _OPERATORS = ("/healthz", "/readyz", "/metrics")
 
@@ -47,6 +50,7 @@ class Gate:
         self.waiting = Places(limits.device_waiting, limits.all_waiting, "waiting readers")
         self.uploads = Places(limits.device_uploads, limits.all_uploads, "uploads")
         self.appends = Places(limits.device_appends, limits.all_appends, "appends")
+        self.small_appends = Places(limits.device_appends, limits.all_small_appends, "appends")
         self.figures = Figures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,25 +74,33 @@ class Gate:
         if path in _OPERATORS:
             yield
             return
-        bearer = self._bearer(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        bearer = self._bearer(headers)
         client = scope.get("client")
         asker: Hashable = bearer or (client[0] if client else None)
         rates = self._devices if bearer else self._strangers
         rates.take(asker, anyio.current_time())
         with ExitStack() as held:
-            places = self._places(scope["method"], path, scope["query_string"])
+            places = self._places(scope["method"], path, scope["query_string"], headers)
             if places is not None:
                 held.enter_context(places.hold(asker))
             yield
 
-    def _places(self, method: str, path: str, query: bytes) -> Places | None:
+    def _places(self, method: str, path: str, query: bytes, headers: Headers) -> Places | None:
         if method == "GET" and QueryParams(query).get("wait", "0") != "0":
             return self.waiting
         if method == "PUT" and "/packs/" in path:
             return self.uploads
         if method == "POST" and path.endswith(("/log", "/log/given-back")):
-            return self.appends
+            return self.small_appends if _is_small(headers) else self.appends
         return None
+
+
+def _is_small(headers: Headers) -> bool:
+    """Whether a request says that its body is small; more than it says cannot come."""
+    length = headers.get("content-length", "")
+    is_said = length.isascii() and length.isdecimal() and len(length) <= 5
+    return is_said and int(length) <= SMALL and "transfer-encoding" not in headers
 
 
 class _Paced:

@@ -29,6 +29,9 @@ class Limits:
     all_appends: int = 32
     """Appends under way: up to 16 MiB of memory each."""
 
+    all_small_appends: int = 1_000
+    """Of those that say beforehand that they are small, as nearly all are: 64 KiB each."""
+
     silence_s: float = 30
     """How long nothing may come of a body that was announced."""
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cozysync.server.failures import Refusal
+from cozysync.server.gate import SMALL
 from cozysync.server.limits import Limits
 from cozysync.server.quota import COUNT_EVERY_S, ENTRIES_BEYOND
 from cozysync.server.rates import Places, Rates
@@ -103,6 +104,34 @@ async def test_readers_that_wait_are_bounded(autojump_clock):
         assert "cozysync_waiting_readers 3" in told
         here.server.stop_waiting()
     assert here.server._gate.waiting.taken == 0
+
+
+async def test_small_appends_do_not_wait_for_the_places_of_large_ones(autojump_clock):
+    async with (
+        served(limits=Limits(all_appends=1, all_small_appends=1), offload=inline) as here,
+        trio.open_nursery() as nursery,
+    ):
+        for length in (SMALL + 1, SMALL):
+            request = here.client.build_request(
+                "POST",
+                here.vault + "/log",
+                headers=here.headers() | {"content-length": str(length)},
+            )
+            request.stream = Drip([bytes(9)] * 3, 20)
+            nursery.start_soon(here.client.send, request)
+            await trio.testing.wait_all_tasks_blocked()
+            gate = here.server._gate
+            assert (gate.appends.taken, gate.small_appends.taken) == (1, int(length == SMALL))
+            if length > SMALL:
+                entry = here.log.append(ANN, body=b"small")
+                assert (await here.append(entry)).status_code == 200
+        # Both kinds are bounded, and who does not say how much comes has a large one's place.
+        assert code_of(await here.append(entry)) is ErrorCode.TOO_MANY
+        vague = here.headers() | {"transfer-encoding": "chunked"}
+        request = here.client.build_request("POST", here.vault + "/log", headers=vague)
+        request.stream = Drip([bytes(9)], 0)
+        assert code_of(await here.client.send(request)) is ErrorCode.TOO_MANY
+        nursery.cancel_scope.cancel()
 
 
 class Drip(httpx.AsyncByteStream):
