@@ -37,6 +37,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("question", nargs="?", choices=[*questions.ALL, "all"])
     parser.add_argument("--quick", action="store_true", help="small sizes, once: a look only")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="how often (3)")
+    parser.add_argument("--million", action="store_true", help="growth: 1,000,000 files as well")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="growth: no more files than (100,000)",
+    )
     parser.add_argument("--only", default="", metavar="NAMES", help="contestants, by comma")
     parser.add_argument(
         *("--out", "-o"),

@@ -12,11 +12,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from collections.abc import Sequence as Many
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 
@@ -31,7 +32,6 @@ from cozysync_protocol import (
     GENESIS_HEAD,
     MAX_APPEND_ENTRIES,
     NOWHERE,
-    Entry,
     EntryHeader,
     EntryKind,
     ErrorCode,
@@ -41,6 +41,8 @@ from cozysync_protocol import (
     entry_hash,
     sign_entry,
 )
+
+T = TypeVar("T")
 
 PROCESSES = 2
 PATIENCE_S = 120.0
@@ -161,8 +163,8 @@ async def _vault(
     root = RootKeys(secrets.token_bytes(32))
     keys = [DeviceKeys.generate() for _ in range(devices)]
     created = create_vault(root, keys[0], "0")
-    await _once_there_is_room(outside, created.entry, create_invitation(server.data))
-    last = encode_entry(created.entry)
+    last, invitation = encode_entry(created.entry), create_invitation(server.data)
+    await _patiently(partial(outside.create_vault, invitation, last))
     entries: list[bytes] = []
     for n, newcomer in enumerate(keys[1:], 1):
         header = EntryHeader(
@@ -182,8 +184,8 @@ async def _vault(
     inside = HttpRemote(server.url, root.vault, keys[0].id, keys[0].sign)
     try:
         for at in range(0, len(entries), MAX_APPEND_ENTRIES):
-            await inside.append(entries[at : at + MAX_APPEND_ENTRIES])
-        end = await inside.end()
+            await _patiently(partial(inside.append, entries[at : at + MAX_APPEND_ENTRIES]))
+        end = await _patiently(inside.end)
     finally:
         await inside.close()
     writing = max(scene.writers // scene.vaults, 1)
@@ -208,12 +210,11 @@ async def _vault(
     ]
 
 
-async def _once_there_is_room(outside: HttpRemote, entry: Entry, invitation: str) -> None:
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
     """A server lets strangers in slowly: all of these come from one address."""
     while True:
         try:
-            await outside.create_vault(invitation, encode_entry(entry))
-            return
+            return await call()
         except Refused as error:
             if error.code is not ErrorCode.TOO_MANY:
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import concurrency, merging, report, scanning
+from bench import concurrency, growth, merging, report, scanning
 from bench.contestants.base import Contestant
 from bench.contestants.commands import Borg, Copy, Rclone, Restic, Rsync, Unison
 from bench.contestants.ours import Cozysync
@@ -180,6 +180,34 @@ def crowded(work: Path, options: argparse.Namespace) -> Answer:
 _WAITS = {"median": "p50_ms", "99 of 100": "p99_ms", "most": "max_ms"}
 
 
+def grown(work: Path, options: argparse.Namespace) -> Answer:
+    """What a file costs, by how many there are."""
+    sizes: tuple[int, ...] = growth.QUICK if options.quick else growth.SIZES
+    if options.million:
+        sizes = (*sizes, growth.LARGEST)
+    sizes = tuple(size for size in sizes if size <= options.most or options.million)
+    found = growth.measure(work, sizes, lambda line: print(line, file=sys.stderr))
+    data = {"machine": Machine.here().to_json(), "quick": options.quick, **found}
+
+    def draw(path: Path) -> bool:
+        rows = list(found["growth"].items())
+        series = {
+            name: [1000 * steps[step][what] / int(files) for files, steps in rows]
+            for name, (step, what) in _GROWTH.items()
+        }
+        names = [f"{int(files):,}" for files, _ in rows]
+        return report.bars(path, "What a file costs, by files", "ms a file", names, series)
+
+    return Answer(data, f"{growth.table(found)}\n{_machine_line(1)}", draw)
+
+
+_GROWTH = {
+    "A to B": ("first", "seconds"),
+    "processor time of all": ("first", "cpu_s"),
+    "new device": ("join", "seconds"),
+}
+
+
 def scanned(work: Path, options: argparse.Namespace) -> Answer:
     """A full look at what has not changed."""
     found = scanning.measure(work, [1_000, 4_000] if options.quick else [2_500, 10_000, 40_000])
@@ -203,6 +231,7 @@ ALL = {
             "replication", "W1 to W7: from A to B, beside the tools that people use", replication
         ),
         Question("concurrency", "many devices at once: from commit to delivery", crowded),
+        Question("growth", "what a file costs as a folder grows; a new device, a return", grown),
         Question("scanning", "a full look at files that have not changed, and its growth", scanned),
         Question("merging", "the replicated tree's rates beside loro's, and its growth", merged),
     )
