@@ -4,7 +4,7 @@ Hints say where to look. What was found is authored, except for deletions that s
 approve first; contents follow once the server has them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from cozysync_conflict import Kind, NodeId
 VANISH_S = 0.25
 # Contents authored together: the other side begins on the first while the next are read.
 FILES_PER_ENTRY = 2000
+# And so many bytes of them, about: the other side had nothing to do while W3 was sent as one.
+BYTES_PER_ENTRY = 64 * 1024 * 1024
 
 _HELD = "held/"
 
@@ -221,9 +223,9 @@ class Intake:
     async def _send(self, jobs: Sequence[Job]) -> list[Unscannable]:
         """Send and author contents; returns the files that could not be read."""
         unread: list[Unscannable] = []
-        for at in range(0, len(jobs), FILES_PER_ENTRY):
+        at = 0
+        for some in _portions(jobs):
             self.sending = Amount(len(jobs) - at)
-            some = jobs[at : at + FILES_PER_ENTRY]
             uploader = self._uploader
             ready = await uploader.run(self._disk, some, self._restless.wants_moment)
             left = await self._ledger.do(partial(self._contents, ready))
@@ -235,6 +237,7 @@ class Intake:
             if uploader.full:  # the rest would be refused as well, one by one
                 self._dirty |= {_above(job.path) for job in jobs[at:]}
                 break
+            at += len(some)
         self.sending = Amount()
         return unread
 
@@ -247,6 +250,18 @@ class Intake:
         for path in taken - moved.keys():
             self._restless.read(path, now, cost[path])
         self._restless.gone(cost.keys() - taken - moved.keys())
+
+
+def _portions(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    """The jobs in order, as many at a time as are authored together."""
+    begun, size = 0, 0
+    for at, job in enumerate(jobs):
+        if at > begun and (size + job.size > BYTES_PER_ENTRY or at - begun == FILES_PER_ENTRY):
+            yield jobs[begun:at]
+            begun, size = at, 0
+        size += job.size
+    if begun < len(jobs):
+        yield jobs[begun:]
 
 
 def _above(path: bytes) -> bytes:

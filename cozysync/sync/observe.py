@@ -33,13 +33,14 @@ _NO_DOT = Dot(b"", 0)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file or link whose content is to be read. `row` is None for one that is new."""
+    """A file or link of some `size` whose content is to be read; `row` is None for a new one."""
 
     path: bytes
     parent: NodeId
     name: bytes
     kind: Kind
     row: IndexRow | None
+    size: int
 
 
 class Observer:
@@ -195,7 +196,7 @@ class Observer:
         for each in findings.appeared:
             if each.stat.kind is not Kind.DIRECTORY and each.stat.kind is not None:
                 parent = _node(each.parent, nodes)
-                yield Job(each.path, parent, each.name, each.stat.kind, None)
+                yield Job(each.path, parent, each.name, each.stat.kind, None, each.stat.size)
 
     # --- contents --------------------------------------------------------------------------
 
@@ -280,4 +281,4 @@ def _node(parent: NodeId | Appeared, nodes: dict[int, NodeId]) -> NodeId:
 
 
 def _job(change: Changed, row: IndexRow) -> Job:
-    return Job(change.path, row.parent, row.name, row.kind, row)
+    return Job(change.path, row.parent, row.name, row.kind, row, change.stat.size)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cozysync.sync import download, staging
+from cozysync.sync import download, intake, staging
 from tests.suites.fleet import fleet
 
 
@@ -48,3 +48,20 @@ async def test_a_pack_that_is_lost_in_the_middle_is_told_and_spoils_nothing(tmp_
         assert bob.hands.texts() == {"small": "still arrives"}
         packs[lost] = kept
         assert await people.settle() == {"large": text, "small": "still arrives"}
+
+
+async def test_files_are_told_of_in_portions_so_that_the_other_side_begins_before_the_last(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(intake, "BYTES_PER_ENTRY", 20_000)
+    async with fleet(tmp_path, "ann", "bob") as people:
+        ann, _ = people.members
+        await people.settle()
+        before = await ann.remote.end()
+        texts = {f"{n}": lines(random.Random(n), 250) for n in range(12)}
+        texts["larger than a portion"] = lines(random.Random(99), 2_000)
+        for name, text in texts.items():
+            ann.hands.write(name, text)
+        await ann.engine.settle()
+        assert (await ann.remote.end()).position >= before.position + 3
+        assert await people.settle() == texts
