@@ -1,6 +1,6 @@
 """Rows 1, 2, 5, 7, 8, 9 and 12: a log that is not what the devices wrote.
 
-Each is shown to a device that begins to read; `test_alarm` and `test_09_forks` are about devices
+Each is shown to a device that begins to read; `test_alarm` is about devices
 that had read before.
 """
 
