@@ -115,7 +115,10 @@ def test_a_large_file_and_an_insertion_in_its_middle(world):
     world.settle()
     before = stored(world.server.data)
     middle = len(data) // 2
-    path.write_bytes(data[:middle] + b"x" * 1024 + data[middle:])
+    # In one step: a file that is met while it grows past 64 MiB is cut twice, and sent twice.
+    whole = world.root / "large, written elsewhere"
+    whole.write_bytes(data[:middle] + b"x" * 1024 + data[middle:])
+    whole.replace(path)
     world.settle()
     assert stored(world.server.data) - before < 8 << 20
 
