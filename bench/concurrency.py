@@ -22,11 +22,10 @@ from typing import Any, TypeVar
 import trio
 
 from bench import meter, report
-from bench.crowd import Found, Task, Told
+from bench.crowd import Found, Task, Told, patiently
 from bench.processes import Server
 from cozysync.server.serve import create_invitation
 from cozysync.sync.http_remote import HttpRemote
-from cozysync.sync.remote import Refused
 from cozysync.vault import DeviceKeys, RootKeys, add_device, create_vault
 from cozysync_protocol import (
     GENESIS_HEAD,
@@ -34,7 +33,6 @@ from cozysync_protocol import (
     NOWHERE,
     EntryHeader,
     EntryKind,
-    ErrorCode,
     Sequence,
     encode_control,
     encode_entry,
@@ -212,13 +210,7 @@ async def _vault(
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
     """A server lets strangers in slowly: all of these come from one address."""
-    while True:
-        try:
-            return await call()
-        except Refused as error:
-            if error.code is not ErrorCode.TOO_MANY:
-                raise
-            await trio.sleep(max(error.retry_after_s, 0.1))
+    return await patiently(call, lambda _: None)
 
 
 # --- the crowd ---------------------------------------------------------------------------------

@@ -84,7 +84,6 @@ class Found:
     checked_entries: int = 0
     checked_bytes: int = 0
     moved_bytes: int = 0
-    memory: int = 0
     cpu_s: float = 0.0
 
 
@@ -183,20 +182,10 @@ class Member:
 
     async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
         """As a device does: what the server cannot take just now is tried again, and counted."""
-        pause = 0.1
-        while True:
-            try:
-                return await call()
-            except Refused as error:
-                if error.code is not ErrorCode.TOO_MANY:
-                    raise
-                name = error.code.name.lower()
-                pause = max(pause, error.retry_after_s)
-            except Unreachable as error:
-                name = error.message
-            self._found.refusals[name] = self._found.refusals.get(name, 0) + 1
-            await trio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, 5)
+        return await patiently(call, self._refused)
+
+    def _refused(self, name: str) -> None:
+        self._found.refusals[name] = self._found.refusals.get(name, 0) + 1
 
     def _pack(self, number: int, size: int) -> Pack:
         data = _payload(self.number, number, size)
@@ -227,6 +216,24 @@ def _payload(writer: int, number: int, size: int) -> bytes:
     return number.to_bytes(4, "big") + chance.randbytes(max(size - 4, 0))
 
 
+async def patiently(call: Callable[[], Awaitable[T]], refused: Callable[[str], None]) -> T:
+    """What `call` returns, tried until the server takes it; `refused` is told of each time."""
+    pause = 0.1
+    while True:
+        try:
+            return await call()
+        except Refused as error:
+            if error.code is not ErrorCode.TOO_MANY:
+                raise
+            name = error.code.name.lower()
+            pause = max(pause, error.retry_after_s)
+        except Unreachable as error:
+            name = error.message
+        refused(name)
+        await trio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, 5)
+
+
 async def work(task: Task) -> Found:
     """Be these devices."""
     found = Found()
@@ -252,7 +259,7 @@ async def work(task: Task) -> Found:
         for member in members:
             await member.remote.close()
     used = resource.getrusage(resource.RUSAGE_SELF)
-    found.memory, found.cpu_s = used.ru_maxrss * 1024, used.ru_utime + used.ru_stime
+    found.cpu_s = used.ru_utime + used.ru_stime
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import meter, report, workloads
-from bench.processes import Device, Server, begin_vault, pair
+from bench.processes import Device, Server, begin_vault, pair, settle
 
 SIZES = (2_500, 10_000, 40_000, 100_000)
 QUICK = (500, 2_000)
@@ -72,11 +72,11 @@ def _one(root: Path, files: int) -> dict[str, Row]:
         far.start()
         for device in devices:
             device.bind()
-        _settle(*devices)
+        settle(*devices)
         workloads.small(root / "stock", files)
         with _step(steps, "first", server, devices):
             (root / "stock").rename(near.folder / "stock")
-            _settle(*devices)
+            settle(*devices)
         _compare(near, far)
         some = sorted(path for path in (near.folder / "stock").rglob("*") if path.is_file())
         with _step(steps, "change", server, devices):
@@ -86,10 +86,10 @@ def _one(root: Path, files: int) -> dict[str, Row]:
         away = min(files // 10, _MOST_AWAY)
         for path in some[:: len(some) // away][:away]:
             path.write_bytes(path.read_bytes()[::-1])
-        _settle(near)
+        settle(near)
         with _step(steps, "return", server, [near]):
             far.start()
-            _settle(far)
+            settle(far)
         steps["return"]["changed"] = away
         _compare(near, far)
         far.stop()
@@ -99,7 +99,7 @@ def _one(root: Path, files: int) -> dict[str, Row]:
         with _step(steps, "join", server, [near]) as joined:
             third.start()
             third.bind()
-            _settle(third)
+            settle(third)
             assert third.pid is not None
             joined["cpu_s"] = meter.cpu_seconds(third.pid)
             joined["mib"] = meter.peak(third.pid) / 2**20
@@ -127,13 +127,6 @@ def _step(steps: dict[str, Row], name: str, server: Server, devices: list[Device
     row["cpu_s"] = row.get("cpu_s", 0.0) + sum(map(meter.cpu_seconds, pids)) - before
     row["mib"] = max([row.get("mib", 0.0), *(meter.peak(pid) / 2**20 for pid in pids)])
     steps[name] = row
-
-
-def _settle(*devices: Device) -> None:
-    for device in devices:
-        outcome = device.settle()
-        if not outcome["in_sync"]:
-            raise RuntimeError(f"{device.name}: {outcome['reasons']}")
 
 
 def _compare(one: Device, other: Device) -> None:

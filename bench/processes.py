@@ -155,3 +155,11 @@ def pair(offering: Device, joining: Device) -> None:
     assert json.loads(process.stdout.readline()) == {"device": joining.name}
     assert process.wait(30) == 0
     process.stdout.close()
+
+
+def settle(*devices: Device) -> None:
+    """Bring devices into sync, one after another; raises `RuntimeError` when one says it is not."""
+    for device in devices:
+        outcome = device.settle()
+        if not outcome["in_sync"]:
+            raise RuntimeError(f"{device.name}: {outcome['reasons']}")

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.contestants.base import Contestant
-from bench.processes import Device, Server, begin_vault, pair
+from bench.processes import Device, Server, begin_vault, pair, settle
 
 
 class Cozysync(Contestant):
@@ -38,10 +38,7 @@ class Cozysync(Contestant):
         self.deliver()
 
     def deliver(self) -> None:
-        for device in (self._near, self._far):
-            outcome = device.settle()
-            if not outcome["in_sync"]:
-                raise RuntimeError(f"{device.name}: {outcome['reasons']}")
+        settle(self._near, self._far)
 
     def rescan(self) -> None:
         self._near.settle()

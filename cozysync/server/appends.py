@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cozysync.server.failures import Refusal
 from cozysync.server.quota import Quota
-from cozysync.server.store import Addition, Outcome, Places, SqliteStore
+from cozysync.server.store import Addition, Outcome, Placed, SqliteStore
 from cozysync.server.turns import Turns
 from cozysync_protocol import VaultId
 
@@ -34,7 +34,7 @@ class Appends:
         self._turns = turns
         self._waiting: deque[_Asked] = deque()
 
-    async def take(self, vault: VaultId, entries: Sequence[bytes], verified: int) -> Places:
+    async def take(self, vault: VaultId, entries: Sequence[bytes], verified: int) -> Placed:
         """The places of these entries, once they are durable; raises `Refusal` or `ProtocolError`.
 
         Whoever has its turn takes along all that wait by then.

@@ -45,10 +45,10 @@ HasPacks = Callable[[VaultId, Sequence[PackId]], list[PackId]]
 """Which of these packs the vault lacks."""
 
 
-Places = list[tuple[Position, HeadHash]]
+Placed = list[tuple[Position, HeadHash]]
 """Position and head of each entry."""
 
-Outcome = Places | Refusal | ProtocolError
+Outcome = Placed | Refusal | ProtocolError
 
 
 class Addition(NamedTuple):
@@ -138,7 +138,7 @@ class SqliteStore:
         """As `state`, if that can be said without a look at the database: then from any thread."""
         return self._states.get(vault)
 
-    def append(self, vault: VaultId, entries: Sequence[bytes], verified: int = 0) -> Places:
+    def append(self, vault: VaultId, entries: Sequence[bytes], verified: int = 0) -> Placed:
         """As `append_all` for one of them; raises `Refusal` or `ProtocolError`."""
         outcome = self.append_all([Addition(vault, entries, verified)])[0]
         if isinstance(outcome, Exception):
@@ -171,12 +171,12 @@ class SqliteStore:
 
     def _added(
         self, connection: sqlite3.Connection, state: LogState | None, addition: Addition
-    ) -> tuple[LogState, Places]:
+    ) -> tuple[LogState, Placed]:
         if state is None:
             raise Refusal(ErrorCode.NOT_FOUND, "no such vault")
         if state.position < addition.verified:
             raise Refusal(ErrorCode.ROLLED_BACK, "the log ends before what you have verified")
-        places: Places = []
+        places: Placed = []
         for entry in addition.entries:
             known = self._known(connection, state, entry)
             if known is None:

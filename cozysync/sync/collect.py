@@ -18,7 +18,7 @@ from cozysync.sync.in_use import recipes_in_use, shown_recipes
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Remote
-from cozysync.sync.repair import portions
+from cozysync.sync.repair import together
 from cozysync.sync.seams import Seams
 from cozysync_protocol import (
     MAX_DOOMED,
@@ -95,7 +95,7 @@ class Collect:
     async def move(self, places: Iterable[ChunkLocation]) -> int:
         """Put what lies at these places into new packs, as far as it is still there."""
         moved = 0
-        for some in portions(places):
+        for some in together(places):
             held, _ = await self._downloader.fetch(some)
             packs = await self._seams.offload(partial(self._packed, held))
             for pack in packs:

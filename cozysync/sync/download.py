@@ -1,6 +1,6 @@
 """From the vault's contents to staged files: fetching chunks, or finding them on this disk."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ from cozysync.content import (
 from cozysync.disk import Disk, write_all
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
+from cozysync.sync.portions import portions
 from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.seams import Seams
 from cozysync_conflict import Content
@@ -98,7 +99,7 @@ class Downloader:
 
         file = await self._seams.offload(partial(disk.create, path))
         try:
-            for window in _windows(recipe.chunks):
+            for window in portions(recipe.chunks, lambda part: part[1], WINDOW):
                 await _both(write, partial(fetch, window))
             await write()
         finally:
@@ -192,19 +193,6 @@ def _offsets(recipe: Recipe) -> dict[ChunkId, int]:
         offsets.setdefault(chunk, at)
         at += length
     return offsets
-
-
-def _windows(chunks: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    window: list[Part] = []
-    size = 0
-    for part in chunks:
-        if window and size + part[1] > WINDOW:
-            yield window
-            window, size = [], 0
-        window.append(part)
-        size += part[1]
-    if window:
-        yield window
 
 
 def joined(parts: Iterable[Part], held: dict[ChunkId, bytes]) -> bytes:

@@ -95,7 +95,6 @@ class Engine:
         def remember(keys: VaultKeys) -> None:
             save_secrets(home.secrets_file, replace(secrets, vault=keys))
 
-        self._set_aside = what_was_set_aside(self.replica)
         self.ledger = Ledger(self.replica, secrets.device, secrets.vault, seams, remember)
         self.link = Link(seams)
         self._lock = secrets.lock.kind.name.lower()
@@ -232,7 +231,7 @@ class Engine:
             keys=self._lock,
             attention=(
                 *self.alarms.troubles(),
-                *(told for told in self._set_aside if Path(told.path).is_dir()),
+                *what_was_set_aside(self.replica),
                 *self.link.troubles(self.remote.url),
             ),
             outbox=waiting,

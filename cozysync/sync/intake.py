@@ -4,7 +4,7 @@ Hints say where to look. What was found is authored, except for deletions that s
 approve first; contents follow once the server has them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from cozysync.sync.footing import Footing
 from cozysync.sync.guard import ASK_FROM_ENTRIES, Guard, Held, Verdict, held, known, weight
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.observe import Job, Observer
+from cozysync.sync.portions import portions
 from cozysync.sync.restless import Restless
 from cozysync.sync.status import Amount
 from cozysync.sync.upload import Ready, Uploader
@@ -224,7 +225,7 @@ class Intake:
         """Send and author contents; returns the files that could not be read."""
         unread: list[Unscannable] = []
         at = 0
-        for some in _portions(jobs):
+        for some in portions(jobs, lambda job: job.size, BYTES_PER_ENTRY, FILES_PER_ENTRY):
             self.sending = Amount(len(jobs) - at)
             uploader = self._uploader
             ready = await uploader.run(self._disk, some, self._restless.wants_moment)
@@ -250,18 +251,6 @@ class Intake:
         for path in taken - moved.keys():
             self._restless.read(path, now, cost[path])
         self._restless.gone(cost.keys() - taken - moved.keys())
-
-
-def _portions(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    """The jobs in order, as many at a time as are authored together."""
-    begun, size = 0, 0
-    for at, job in enumerate(jobs):
-        if at > begun and (size + job.size > BYTES_PER_ENTRY or at - begun == FILES_PER_ENTRY):
-            yield jobs[begun:at]
-            begun, size = at, 0
-        size += job.size
-    if begun < len(jobs):
-        yield jobs[begun:]
 
 
 def _above(path: bytes) -> bytes:

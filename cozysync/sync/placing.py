@@ -174,7 +174,8 @@ class Placing:
         path = place_of(self._index, wanted)
         stat = self.placer.make_directory(path) if path is not None else None
         fresh = self._seen(wanted, path, stat)
-        self._index.put([fresh] if fresh is not None else [])
+        if fresh is not None:
+            self._index.put([fresh])
         return fresh is not None
 
     def _set_aside(self, node: NodeId) -> bool:

@@ -195,7 +195,7 @@ class _Planner:
             if wanted is not None:
                 if not self._is_indexed(wanted.parent):
                     queue.append(wanted.parent)
-                if row is not None and _is_settled(wanted, row):
+                if row is not None and _stands(wanted, row) and not any(_renewals(wanted, row)):
                     self._settled.add(node)
                     del self._rows[node]
                     continue
@@ -251,8 +251,7 @@ class _Planner:
             if kind_of(wanted.node) is Kind.DIRECTORY and (yield from self._room(wanted)):
                 yield MakeDirectory(wanted)
             return
-        stands = (row.parent, row.name) == (wanted.parent, wanted.name)
-        if stands and wanted.node not in self._aside:
+        if _stands(wanted, row) and wanted.node not in self._aside:
             return
         if (yield from self._room(wanted)):
             self._left.add(wanted.node)
@@ -305,9 +304,7 @@ class _Planner:
         if holder in self._left or holder in self._settled:
             return True
         wanted, row = self._wanted.get(holder), self._row(holder)
-        if wanted is None or row is None:
-            return False
-        return (row.parent, row.name) == (wanted.parent, wanted.name)
+        return wanted is not None and row is not None and _stands(wanted, row)
 
     # --- removals ------------------------------------------------------------------------
 
@@ -337,19 +334,21 @@ class _Planner:
             if (yield from self._room(wanted)):
                 yield WriteContent(wanted, replaces=False)
             return
-        if row.digest != wanted.content.digest:
-            yield WriteContent(wanted, replaces=True)
-        elif row.heads != wanted.heads:
-            yield Refresh(wanted)
-        if row.executable != wanted.executable and kind_of(wanted.node) is Kind.FILE:
-            yield SetExecutable(wanted)
+        yield from _renewals(wanted, row)
 
 
-def _is_settled(wanted: Wanted, row: IndexRow) -> bool:
-    """Whether the disk holds a node just as it is wanted."""
-    if (row.parent, row.name) != (wanted.parent, wanted.name):
-        return False
-    content = wanted.content
-    if content is not None and (row.digest, row.heads) != (content.digest, wanted.heads):
-        return False
-    return row.executable == wanted.executable or kind_of(wanted.node) is not Kind.FILE
+def _stands(wanted: Wanted, row: IndexRow) -> bool:
+    """Whether the disk has a node just where it is wanted."""
+    return (row.parent, row.name) == (wanted.parent, wanted.name)
+
+
+def _renewals(wanted: Wanted, row: IndexRow) -> Iterator[Step]:
+    """What makes a file that the disk has be what is wanted of it, wherever it stands."""
+    if wanted.content is None:
+        return
+    if row.digest != wanted.content.digest:
+        yield WriteContent(wanted, replaces=True)
+    elif row.heads != wanted.heads:
+        yield Refresh(wanted)
+    if row.executable != wanted.executable and kind_of(wanted.node) is Kind.FILE:
+        yield SetExecutable(wanted)

@@ -16,6 +16,7 @@ from cozysync.disk import TRASH, Disk, DiskIndex
 from cozysync.replica import FolderState
 from cozysync.sync.download import Downloader
 from cozysync.sync.ledger import Ledger
+from cozysync.sync.portions import portions
 from cozysync.sync.seams import Seams
 from cozysync.sync.upload import Uploader
 from cozysync_conflict import Kind, NodeId
@@ -66,7 +67,7 @@ class Repairs:
 
     async def _lost(self, locations: Iterable[ChunkLocation]) -> set[ChunkId]:
         lost: set[ChunkId] = set()
-        for some in portions(locations):
+        for some in together(locations):
             _, missing = await self._downloader.fetch(some)
             lost |= missing
         return lost
@@ -139,18 +140,9 @@ class Repairs:
         return False
 
 
-def portions(locations: Iterable[ChunkLocation]) -> Iterator[list[ChunkLocation]]:
+def together(locations: Iterable[ChunkLocation]) -> Iterator[list[ChunkLocation]]:
     """The places in portions that fit into memory, in the same order."""
-    some: list[ChunkLocation] = []
-    size = 0
-    for each in locations:
-        if some and size + each.length > TOGETHER_BYTES:
-            yield some
-            some, size = [], 0
-        some.append(each)
-        size += each.length
-    if some:
-        yield some
+    return portions(locations, lambda each: each.length, TOGETHER_BYTES)
 
 
 def files_below(disk: Disk, directory: bytes) -> list[bytes]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from cozysync.replica import ChunkIndex
 from cozysync.sync.plan import WriteContent
+from cozysync.sync.portions import portions
 from cozysync_protocol import ChunkId
 
 # Files put in place and made durable together: `syncfs` costs the same for one as for many.
@@ -40,13 +41,4 @@ def in_pack_order(contents: Sequence[Coming], chunks: ChunkIndex) -> list[Coming
 
 def waves(contents: Sequence[Coming]) -> Iterator[list[Coming]]:
     """The contents in portions that are staged at once and put in place together."""
-    wave: list[Coming] = []
-    size = 0
-    for each in contents:
-        if wave and (size + each.size > BYTES_PER_WAVE or len(wave) == FILES_PER_WAVE):
-            yield wave
-            wave, size = [], 0
-        wave.append(each)
-        size += each.size
-    if wave:
-        yield wave
+    return portions(contents, lambda each: each.size, BYTES_PER_WAVE, FILES_PER_WAVE)

@@ -1,4 +1,4 @@
-"""The view in memory holds the contract that the real one does (tests/engine/test_gateway.py)."""
+"""The view in memory holds the contract of a view."""
 
 import pytest
 
