@@ -108,6 +108,7 @@ async def test_who_writes_what_a_doomed_pack_held_sends_it_anew(tmp_path):
         await bob.look()
         await until_pending(bob)
         await read_on(bob)
+        await brought_out(bob, ann)
         tree = await office.settle()
         assert tree == {"again.bin": text}
         for _ in range(3):
@@ -165,7 +166,8 @@ async def test_an_unsent_entry_with_a_pack_that_is_gone_is_said_again(tmp_path):
         assert office.server.collect() >= 1
         bob.remote.plug()
         await bob.start()
-        await until_in_sync(*office.members)
+        for member in office.members:  # missed for a moment, until it has been sent anew
+            await member.until_in_sync()
         tree = await office.settle()
         assert tree == {"late.bin": text, "small.txt": "small\n"}
         assert bob.engine.alarms.standing is None
@@ -185,6 +187,7 @@ async def test_a_file_that_a_rename_revives_is_brought_out_of_its_doomed_pack(tm
         await ann.settle()
         await ann.engine.upkeep.tidy()
         bob.remote.plug()
+        await brought_out(bob, ann)
         tree = await office.settle()
         assert tree == {"b.bin": text}
         office.now.pass_hours(24)
@@ -243,12 +246,10 @@ def stop_reading(member):
     member.remote.plug()
 
 
-async def until_in_sync(*members):
-    """What the server has lost is missed for a moment, until it has been sent anew."""
-    with trio.fail_after(60):
-        for member in members:
-            while not (await member.engine.settle()).in_sync:  # noqa: ASYNC110
-                await trio.sleep(0.1)
+async def brought_out(member, other):
+    """The other has forgotten where it lies; the member moves it upon reading of the doom."""
+    await member.settle()
+    await other.until_in_sync()
 
 
 async def read_on(member):
