@@ -6,6 +6,7 @@ The file stands in the folder's root and is synced like any other, so all device
 import os
 import re
 import warnings
+from functools import lru_cache
 
 import pathspec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
@@ -52,9 +53,9 @@ class Ignore:
         """The rules in the folder's file; none but the built-in ones when it cannot be read."""
         try:
             with disk.open(IGNORE_FILE) as file:
-                return cls(file.read(_MAX_RULES).decode("utf-8", "surrogateescape"))
+                return _ruled(file.read(_MAX_RULES).decode("utf-8", "surrogateescape"))
         except (OSError, ValueError):
-            return cls()
+            return _ruled("")
 
     def covers(self, path: bytes, *, directory: bool) -> bool:
         """Whether this path stays out of sync."""
@@ -72,6 +73,12 @@ class Ignore:
             if found.include and found.index is not None:
                 return self._lines[found.index].strip()
         return None
+
+
+@lru_cache(maxsize=8)
+def _ruled(text: str) -> Ignore:
+    """Each look at a folder asks for the rules, which are long to compile and seldom change."""
+    return Ignore(text)
 
 
 def _rule(line: str) -> GitIgnoreSpecPattern | None:

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from cozysync.sync.http_remote import HttpRemote
-from cozysync_protocol import encode_entry
+from cozysync.sync.remote import Unreachable
+from cozysync_protocol import Info, encode_entry
 from tests.suites.contracts import RemoteContract
 from tests.suites.memory_server import MemoryRemote, MemoryServer
 from tests.suites.served import served
@@ -39,3 +40,25 @@ class TestMemoryRemote(RemoteContract):
         server = MemoryServer(VAULT)
         server.append(encode_entry(log.entries[0]))
         return MemoryRemote(server, ANN.id)
+
+
+async def test_a_server_below_a_path_is_asked_below_it():
+    asked = []
+
+    async def handle(request):
+        asked.append(str(request.url))
+        answer = Info(1, 1, 1 << 20, 1 << 20, 0).encode()
+        return httpx.Response(200, stream=httpx.ByteStream(answer))
+
+    remote = HttpRemote("https://server/cozy/", transport=httpx.MockTransport(handle))
+    await remote.info()
+    await remote.close()
+    assert asked == ["https://server/cozy/v1/info"]
+
+
+@pytest.mark.parametrize("url", ["", "server", "http://server:port", "ftp://server", "http://"])
+async def test_what_is_no_address_is_told_as_such(url):
+    remote = HttpRemote(url)
+    with pytest.raises(Unreachable, match="that is no address"):
+        await remote.info()
+    await remote.close()

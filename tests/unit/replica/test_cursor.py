@@ -21,3 +21,27 @@ def test_a_cursor_that_does_not_read_is_damage() -> None:
     database.connection.execute("UPDATE log_cursor SET state = x'00'")
     with pytest.raises(DamagedDatabase, match="log cursor"):
         LogCursor(database).load()
+
+
+def test_what_a_transaction_took_back_was_not_verified() -> None:
+    database = Database.in_memory([CURSOR_SCHEMA])
+    cursor = LogCursor(database)
+    cursor.save(LogState(VAULT))
+
+    def fail() -> None:
+        with database.transaction():
+            cursor.save(LogState(VAULT, position=Position(7)))
+            raise OSError
+
+    with pytest.raises(OSError):
+        fail()
+    assert cursor.load() == LogState(VAULT)
+
+
+def test_a_state_at_hand_is_no_reason_to_overlook_damage() -> None:
+    database = Database.in_memory([CURSOR_SCHEMA])
+    cursor = LogCursor(database)
+    cursor.save(LogState(VAULT))
+    database.connection.execute("UPDATE log_cursor SET state = x'00'")
+    with pytest.raises(DamagedDatabase, match="log cursor"):
+        cursor.load()
