@@ -48,8 +48,9 @@ class Server:
     ) -> None:
         self._store = store
         turns = Turns(offload)
-        collection = Collection(store, packs, keeping or Keeping())
-        self._collector = collector = Collector(collection, store, turns, now_s)
+        keeping = keeping or Keeping()
+        collection = Collection(store, packs, keeping)
+        self._collector = collector = Collector(collection, store, turns, now_s, keeping.pause_s)
         sessions = Sessions(store.secret("sessions"), now_s, entropy)
         access = Access(sessions, store, turns, now_s)
         self._quota = quota = Quota(

@@ -17,6 +17,8 @@ from cozysync.server.store import SqliteStore
 from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS, DeviceId, LogState, PackId, VaultId
 
 DAY_S = 86_400
+# Looking costs a listing of all packs: at least once an hour, and not without pause.
+LONGEST_PAUSE_S, SHORTEST_PAUSE_S = 3600.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Keeping:
 
     grace_s: float = GRACE_DAYS * DAY_S
     active_s: float = ACTIVE_DAYS * DAY_S
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait between two looks: what a short period held is gone soon after it."""
+        return min(max(self.grace_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
 
 
 def reached(

@@ -10,8 +10,6 @@ from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync_protocol import VaultId
 
-# Besides what is told: a grace period ends, a device stops being active.
-LOOK_EVERY_S = 3600.0
 # A burst of news is looked at once.
 GATHER_S = 0.5
 
@@ -25,7 +23,10 @@ class Collector:
         store: SqliteStore,
         turns: Turns,
         now_s: Callable[[], float],
+        pause_s: float,
     ) -> None:
+        """`pause_s` seconds pass between looks that nothing calls for (`Keeping.pause_s`)."""
+        self._pause_s = pause_s
         self._collection = collection
         self._store = store
         self._turns = turns
@@ -43,7 +44,8 @@ class Collector:
         while True:
             for vault in await self._turns.take(self._store.vaults):
                 await self._look(vault, orphans=True)
-            with anyio.move_on_after(LOOK_EVERY_S):
+            # Besides what is told: a grace period ends, a device stops being active.
+            with anyio.move_on_after(self._pause_s):
                 await self._hear()
 
     async def _hear(self) -> None:

@@ -270,10 +270,7 @@ class Ledger:
         self._arrived = self._arrived or bool(arrived)
 
     def write_control(self, body: bytes) -> EntrySequence:
-        """Put a control entry into the outbox; as `author`, inside a transaction.
-
-        Returns its sequence among this device's entries.
-        """
+        """Put a control entry into the outbox, inside a transaction; returns its sequence."""
         self._authored = True
         return self.own.control(body)
 
@@ -327,12 +324,13 @@ class Ledger:
             self.replica.tree.forget()
             state, outbox = opening.state, self.replica.outbox
             known = state.devices.get(self.device.id)
-            if known is None or known.revoked:
+            if known is not None and known.revoked:
                 raise NotAllowed("a snapshot by which this device is not in the vault")
+            sequence = known.sequence if known else EntrySequence(0)  # who came later has none
             self.replica.cursor.save(state)
             self._clock.observe(opening.clock)
-            outbox.acknowledge_up_to(known.sequence, state.position)
-            mine = [decode_entry(entry) for _, entry in outbox.after(known.sequence)]
+            outbox.acknowledge_up_to(sequence, state.position)
+            mine = [decode_entry(entry) for _, entry in outbox.after(sequence)]
             touched = self._apply([self._opened(e) for e in mine if e.header.kind is _SEALED])
             self.replica.settings.set_int(CLOCK, self._clock.last)
             tree = self.replica.tree

@@ -193,6 +193,8 @@ class Starter:
             known = self._ledger.log_state()
             opening = read_snapshot(connection, _kept(spool))
             members.check_opening(pointer, opening.state)
+            if self._ledger.device.id not in members.state.devices:
+                raise NotAllowed("control entries by which this device is not in the vault")
             _check_continues(known, opening.state)
             return opening
 

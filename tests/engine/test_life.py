@@ -9,7 +9,7 @@ from cozysync.sync.replica import open_replica
 from cozysync.sync.snapshots import members_of
 from cozysync.vault import DeviceKeys
 from cozysync_protocol import BadSignature, ForkDetected, NotAllowed
-from tests.suites.fleet import fleet
+from tests.suites.fleet import enrol, fleet
 from tests.suites.replicas import state_of
 
 MONTH = 24 * 31
@@ -74,6 +74,34 @@ async def test_a_new_device_begins_with_the_snapshot_when_the_log_is_gone(tmp_pa
         assert rows(cat) == rows(ann) == rows(bob)
         cat.hands.write("notes.txt", "third\n")
         assert (await office.settle())["notes.txt"] == "third\n"
+
+
+async def test_who_comes_into_the_vault_after_the_snapshot_begins_with_it_too(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cat", late=1, outside=1) as office:
+        ann, bob, cat = office.members
+        some_work(ann.hands)
+        await office.settle(ann, bob)
+        await truncated(office, ann, bob)
+        await enrol(ann, cat)
+        bob.hands.write("notes.txt", "second\n")
+        cat.hands.write("mine.txt", "there before the vault was\n")
+        await cat.start()
+        tree = await office.settle()
+        assert tree["notes.txt"] == "second\n"
+        assert "mine.txt" in tree
+        assert rows(cat) == rows(ann) == rows(bob)
+
+
+async def test_nobody_begins_with_a_snapshot_of_a_vault_that_never_let_them_in(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", late=1, outside=1) as office:
+        ann, bob = office.members
+        some_work(ann.hands)
+        await truncated(office, ann)
+        await bob.start()
+        outcome = await bob.engine.settle()
+        assert not outcome.in_sync
+        assert "may not write" in outcome.reasons[0]
+        assert not bob.hands.texts()
 
 
 async def test_starting_reads_the_snapshot_and_not_the_log_before_it(tmp_path):

@@ -66,8 +66,8 @@ class Member:
         else:
             self._ground = MemoryGround(now)
             self.hands = MemoryHands(self._ground.only, now)
-        device = load_secrets(home.secrets_file).device.id
-        self.remote = MemoryRemote(server, device, frames_at_once)
+        self.device = load_secrets(home.secrets_file).device
+        self.remote = MemoryRemote(server, self.device.id, frames_at_once)
         self.engine = None
         self._scope = None
 
@@ -163,12 +163,12 @@ def _keys(count):
 
 @asynccontextmanager
 async def fleet(
-    root, *names, frames_at_once=1 << 30, on_disk=False, keeping=None, late=0, **settings
+    root, *names, frames_at_once=1 << 30, on_disk=False, keeping=None, late=0, outside=0, **settings
 ):
     """A running fleet: device by device, an engine over a database in `root`.
 
-    With `on_disk`, their folders are real ones in `root`. The last `late` of them are enrolled, and
-    not started. What else is given configures them.
+    With `on_disk`, their folders are real ones in `root`. The last `late` of them are not started;
+    they are enrolled, but for the last `outside` (see `enrol`). What else is given configures them.
     """
     now = Days()
     devices, created, root_wrapping = _keys(4)
@@ -191,8 +191,8 @@ async def fleet(
         first, *others = members
         await first.start()
         await first.settle()
-        for member, device in zip(others, devices[1:], strict=False):
-            await _enrol(first.engine, device, member.name)
+        for member in others[: len(others) - outside]:
+            await enrol(first, member)
         for member in others[: len(others) - late]:
             await member.start()
         try:
@@ -207,9 +207,12 @@ async def _until_sending(folder, scope):
     scope.cancel()
 
 
-async def _enrol(engine, device, name):
+async def enrol(inside, newcomer):
+    """Let a member into the vault."""
+    engine = inside.engine
+
     def work():
-        control = add_device(engine.ledger.keys, device.public, name)
+        control = add_device(engine.ledger.keys, newcomer.device.public, newcomer.name)
         with engine.replica.database.transaction():
             engine.ledger.write_control(encode_control(control))
 
