@@ -1,5 +1,6 @@
 """Keys and everything that is done with them."""
 
+from cozysync.vault.app_password import NO_PASSWORD, AppPassword, new_app_password
 from cozysync.vault.certificate import (
     BadCertificate,
     check_key,
@@ -61,8 +62,10 @@ __all__ = [
     "FIRST_EPOCH",
     "MAX_DEVICE_NAME",
     "MAX_MAILBOX",
+    "NO_PASSWORD",
     "PHRASE_WORDS",
     "UNLOCKED",
+    "AppPassword",
     "Ask",
     "BadCertificate",
     "BadCode",
@@ -110,6 +113,7 @@ __all__ = [
     "lock_kind",
     "misplaced_words",
     "near_words",
+    "new_app_password",
     "new_code",
     "new_phrase",
     "own_certificate",
