@@ -15,6 +15,7 @@ from cozysync_protocol import (
     MAX_MAILBOX_MESSAGE,
     MAX_MAILBOX_MESSAGES,
     ErrorCode,
+    VaultId,
 )
 
 MOST_MAILBOXES = 1000
@@ -25,6 +26,7 @@ SIDES = ("offer", "join")
 
 @dataclass(slots=True)
 class _Box:
+    owner: VaultId
     expires: float
     messages: dict[tuple[str, int], bytes] = field(default_factory=dict)
     news: anyio.Event = field(default_factory=anyio.Event)
@@ -37,13 +39,13 @@ class Mailboxes:
         self._now_s = now_s
         self._boxes: dict[int, _Box] = {}
 
-    def open(self) -> int:
+    def open(self, owner: VaultId) -> int:
         """A new mailbox's number: the lowest that is free."""
         self._expire()
         if len(self._boxes) >= MOST_MAILBOXES:
             raise Refusal(ErrorCode.TOO_MANY, "too many devices are pairing just now")
         number = next(n for n in range(1, MOST_MAILBOXES + 1) if n not in self._boxes)
-        self._boxes[number] = _Box(self._now_s() + MAILBOX_SECONDS)
+        self._boxes[number] = _Box(owner, self._now_s() + MAILBOX_SECONDS)
         return number
 
     def put(self, number: int, side: str, index: int, message: bytes) -> None:
@@ -67,11 +69,14 @@ class Mailboxes:
                 await box.news.wait()
         return None
 
-    def close(self, number: int) -> None:
-        """Throw a mailbox away."""
-        box = self._boxes.pop(number, None)
-        if box is not None:
-            box.news.set()
+    def close(self, number: int, owner: VaultId) -> None:
+        """Throw a mailbox away; another vault's stays, as if there were none."""
+        box = self._boxes.get(number)
+        if box is not None and box.owner == owner:
+            self._throw_away(number)
+
+    def _throw_away(self, number: int) -> None:
+        self._boxes.pop(number).news.set()
 
     def _box(self, number: int) -> _Box:
         self._expire()
@@ -83,4 +88,4 @@ class Mailboxes:
     def _expire(self) -> None:
         now = self._now_s()
         for number in [n for n, box in self._boxes.items() if box.expires <= now]:
-            self.close(number)
+            self._throw_away(number)

@@ -12,7 +12,19 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from cozysync.server.failures import Refusal
-from cozysync_protocol import ErrorCode, LogFrame, LogState, PackId, Position, VaultId, decode_entry
+from cozysync_protocol import (
+    GENESIS_HEAD,
+    ErrorCode,
+    LogFrame,
+    LogState,
+    PackId,
+    Position,
+    VaultId,
+    admit,
+    decode_entry,
+    entry_hash,
+    next_head,
+)
 
 
 class TakingStore(Protocol):
@@ -61,7 +73,7 @@ class Returns:
         """
         with self._store.transaction() as connection:
             if invitation is not None:
-                self._claim(connection, invitation, vault)
+                self._claim(connection, invitation, vault, frames[0])
             state = self._store.state(vault) or LogState(vault)
             for frame in frames:
                 if frame.position > state.position + 1:
@@ -105,14 +117,30 @@ class Returns:
         if row is not None and row[0] != frame.head:
             raise _forked(frame)
 
-    def _claim(self, connection: sqlite3.Connection, invitation: str, vault: VaultId) -> None:
-        claimed = connection.execute(
-            "UPDATE invitation SET vault = ?1"
-            " WHERE code = ?2 AND expires > ?3 AND (vault IS NULL OR vault = ?1)",
-            (vault, digest_of(invitation), int(self._now_s())),
-        )
-        if claimed.rowcount != 1:
+    def _claim(
+        self, connection: sqlite3.Connection, invitation: str, vault: VaultId, first: LogFrame
+    ) -> None:
+        """Let an invitation serve for a vault, of which whoever holds it knows the first entry.
+
+        Whoever does not hears nothing that depends on what is here of that vault.
+        """
+        code = digest_of(invitation)
+        row = connection.execute(
+            "SELECT vault FROM invitation WHERE code = ? AND expires > ?",
+            (code, int(self._now_s())),
+        ).fetchone()
+        if row is None or row[0] not in (None, vault):
             raise bad_invitation()
+        if row[0] is None:
+            _check_first(vault, first)
+            connection.execute("UPDATE invitation SET vault = ? WHERE code = ?", (vault, code))
+
+
+def _check_first(vault: VaultId, frame: LogFrame) -> None:
+    entry = decode_entry(frame.entry)
+    if frame.position != 1 or frame.head != next_head(GENESIS_HEAD, entry_hash(frame.entry)):
+        raise Refusal(ErrorCode.CONFLICT, "a log is given back from its first entry on")
+    admit(LogState(vault), entry)
 
 
 def digest_of(invitation: str) -> bytes:

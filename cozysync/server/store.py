@@ -111,6 +111,7 @@ class SqliteStore:
         """
         decoded = decode_entry(entry)
         vault = decoded.header.vault
+        admit(LogState(vault), decoded)  # who is not its owner does not hear whether it exists
         with self.transaction() as connection:
             if self._load(vault) is not None:
                 known = connection.execute(

@@ -12,6 +12,7 @@ from cozysync.server.failures import Refusal, refusal_of
 from cozysync_protocol import ErrorCode, PackId, Problem, ProtocolError, VaultId
 
 PROBLEM = "application/problem+json"
+NOTHING_THERE = "this server offers no such thing"
 BINARY = "application/octet-stream"
 MESSAGEPACK = "application/msgpack"
 
@@ -48,7 +49,7 @@ def route(path: str, handler: Handler, method: str) -> Route:
 
 async def nothing_there(_request: Request, _error: Exception) -> Response:
     """The answer to a request for nothing that is offered."""
-    return refused(Problem(ErrorCode.NOT_FOUND, "this server offers no such thing"))
+    return refused(Problem(ErrorCode.NOT_FOUND, NOTHING_THERE))
 
 
 def refused(problem: Problem, retry_after_s: int | None = None) -> Response:

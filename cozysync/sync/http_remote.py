@@ -238,7 +238,7 @@ class HttpRemote:
             return None if response.status_code == 204 else data
 
     async def close_mailbox(self, box: int) -> None:
-        await self._ask("DELETE", f"/v1/mailbox/{box}", b"")
+        await self._ask("DELETE", f"/v1/mailbox/{box}", b"", own=True)
 
     # --- one exchange
 

@@ -41,8 +41,9 @@ class MailboxesApi:
         ]
 
     async def open(self, request: Request) -> Response:
-        self._access.bearer(request)  # only a device of some vault here has anything to offer
-        return message(encode([self._mailboxes.open()]))
+        # Only a device of some vault here has anything to offer.
+        vault, _ = self._access.bearer(request)
+        return message(encode([self._mailboxes.open(vault)]))
 
     async def put(self, request: Request) -> Response:
         number, side, index = _place(request)
@@ -59,7 +60,8 @@ class MailboxesApi:
         return Response(found, media_type=BINARY)
 
     async def close(self, request: Request) -> Response:
-        self._mailboxes.close(_number(request, "number"))
+        vault, _ = self._access.bearer(request)
+        self._mailboxes.close(_number(request, "number"), vault)
         return Response(status_code=204)
 
 

@@ -1,6 +1,7 @@
 """For everybody and for operators: what the server speaks, whether it is well, its figures."""
 
 from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -12,7 +13,7 @@ from cozysync.server.gate import Gate
 from cozysync.server.packs import DirectoryPacks
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
-from cozysync.server.web import message, route
+from cozysync.server.web import NOTHING_THERE, message, route
 from cozysync_protocol import ErrorCode, this_server
 
 
@@ -59,7 +60,10 @@ class OperatorsApi:
         await self._turns.take(self._packs.check)
         return PlainTextResponse("ok\n")
 
-    async def metrics(self, _request: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
+        """For this machine alone: a device that takes off its own part would see what others do."""
+        if not _is_here(request):
+            raise Refusal(ErrorCode.NOT_FOUND, NOTHING_THERE)
         return PlainTextResponse("\n".join([*self._lines(), ""]))
 
     def _lines(self) -> Iterator[str]:
@@ -78,3 +82,16 @@ class OperatorsApi:
         ):
             yield f"# TYPE cozysync_{name} {kind}"
             yield f"cozysync_{name} {value}"
+
+
+def _is_here(request: Request) -> bool:
+    """Whether this machine itself asks."""
+    if request.client is None:
+        return True  # over a socket in the file system
+    try:
+        address = ip_address(request.client.host)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return address.is_loopback
