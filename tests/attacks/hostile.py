@@ -20,7 +20,7 @@ from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import real_seams
 from cozysync.vault import DeviceKeys, RootKeys, Secrets, create_vault, new_phrase, save_secrets
 from cozysync_protocol import FrameReader, encode_entry, encode_frame
-from tests.suites.fleet import Days, Member, _enrol
+from tests.suites.fleet import Days, Member, enrol
 from tests.system.world import tree
 
 URL = "http://server"
@@ -208,8 +208,8 @@ async def scene(root, *names, real=False, entropy=os.urandom, begin=True):
         first, *others = stage.members
         await first.start()
         await first.settle()
-        for member, device in zip(others, keys[1:], strict=True):
-            await _enrol(first.engine, device, member.name)
+        for member in others:
+            await enrol(first, member)
         for member in others if begin else ():
             await member.start()
         try:
