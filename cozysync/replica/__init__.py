@@ -15,7 +15,7 @@ from cozysync.replica.database import (
 )
 from cozysync.replica.frames import FRAMES_SCHEMA, Frames
 from cozysync.replica.history import HISTORY_SCHEMA, Deed, Event, History
-from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox
+from cozysync.replica.outbox import OUTBOX_SCHEMA, Outbox, packs_of
 from cozysync.replica.retention import Retention, thin
 from cozysync.replica.settings import (
     SETTINGS_SCHEMA,
@@ -26,6 +26,7 @@ from cozysync.replica.settings import (
 )
 from cozysync.replica.snapshot import Opening, read_snapshot, write_snapshot
 from cozysync.replica.split import delete_parts, parts_of, split
+from cozysync.replica.spool import Spool
 from cozysync.replica.tree import TREE_SCHEMA, SqliteStore, unpacked_node
 
 __all__ = [
@@ -59,11 +60,13 @@ __all__ = [
     "Schema",
     "SealedBody",
     "Settings",
+    "Spool",
     "SqliteStore",
     "contents_after",
     "decode_body",
     "delete_parts",
     "encode_body",
+    "packs_of",
     "parts_of",
     "read_snapshot",
     "split",

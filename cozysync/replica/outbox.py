@@ -6,8 +6,10 @@ position it gave the first time. Acknowledged entries stay, because a server tha
 from an old backup has lost some of them and must be given them back.
 """
 
+from collections.abc import Iterable
+
 from cozysync.replica.database import Database, Schema
-from cozysync_protocol import Position, Sequence
+from cozysync_protocol import PackId, Position, Sequence, decode_entry
 
 OUTBOX_SCHEMA = Schema(
     "outbox",
@@ -56,6 +58,11 @@ class Outbox:
                 break
             found.append((Sequence(sequence), entry))
         return found
+
+    def packs(self) -> set[PackId]:
+        """The packs that entries name which wait to be sent."""
+        rows = self._connection.execute("SELECT entry FROM outbox WHERE position IS NULL")
+        return packs_of(row[0] for row in rows)
 
     def acknowledge(self, sequence: Sequence, position: Position) -> None:
         """Note that the server gave the entry this position. Repeating it does no harm."""
@@ -119,3 +126,8 @@ class Outbox:
             "SELECT COUNT(*) FROM outbox WHERE position IS NULL"
         ).fetchone()
         return int(row[0])
+
+
+def packs_of(entries: Iterable[bytes]) -> set[PackId]:
+    """The packs that these entries name."""
+    return {pack for entry in entries for pack in decode_entry(entry).header.packs}

@@ -12,7 +12,7 @@ from pathlib import Path
 from cozysync.replica import DamagedDatabase
 from cozysync.sync.bindings_file import bring_bindings, keep_bindings
 from cozysync.sync.home import Home
-from cozysync.sync.replica import Replica, open_replica
+from cozysync.sync.replica import SPOOL, Replica, open_replica
 from cozysync.sync.status import Blocked
 
 _SET_ASIDE = "set_aside"
@@ -38,6 +38,7 @@ def open_or_renew(home: Home) -> Replica:
         replica = open_replica(home.database)
         _remember(replica, aside, error.message)
     _begin(home, replica)
+    replica.spool.keep_only(replica.outbox.packs())
     return replica
 
 
@@ -50,6 +51,9 @@ def set_aside(home: Home) -> Path:
         path = home.database.with_name(home.database.name + suffix)
         if path.exists():
             path.replace(aside / path.name)
+    spool = home.database.with_name(SPOOL)
+    if spool.exists():
+        spool.replace(aside / SPOOL)
     return aside
 
 

@@ -85,11 +85,11 @@ class Downloader:
 
     async def stage(self, disk: Disk, path: bytes, recipe: Recipe, local: Local | None) -> None:
         """Write a large content to a new file, window by window: one comes while one is written."""
-        old = _offsets(local[1]) if local is not None else {}
+        old = offsets_in(local[1]) if local is not None else {}
         come: list[tuple[Sequence[Part], dict[ChunkId, bytes]]] = []
 
         async def fetch(window: Sequence[Part]) -> None:
-            held = await self._seams.offload(partial(self._find, disk, local, old, window))
+            held = await self._seams.offload(partial(self.find, disk, local, old, window))
             missing = [chunk for chunk, _ in window if chunk not in held]
             come.append((window, held | await self.chunks(missing)))
 
@@ -134,24 +134,37 @@ class Downloader:
 
     async def _fetch(self, read: Read, opened: dict[ChunkId, bytes], lost: set[ChunkId]) -> None:
         async with self._limit:
-            try:
-                data = await self._link.attempt(
-                    partial(self._remote.get_pack, read.pack, read.start, read.length)
-                )
-            except Refused as error:
-                if error.code not in _NOT_THERE:
-                    raise
-                data = b""
+            data = await self._bytes_of(read)
             sound, damaged = await self._seams.offload(
                 partial(open_read, self._ledger.keys, read, data)
             )
             opened |= sound
             lost |= damaged
 
-    def _find(
+    async def _bytes_of(self, read: Read) -> bytes:
+        spool = self._ledger.replica.spool
+        if read.pack in spool:
+            kept = await self._seams.offload(
+                partial(spool.read, read.pack, read.start, read.length)
+            )
+            if kept is not None:
+                return kept
+        try:
+            return await self._link.attempt(
+                partial(self._remote.get_pack, read.pack, read.start, read.length)
+            )
+        except Refused as error:
+            if error.code not in _NOT_THERE:
+                raise
+            return b""
+
+    def find(
         self, disk: Disk, local: Local | None, old: dict[ChunkId, int], window: Sequence[Part]
     ) -> dict[ChunkId, bytes]:
-        """Those chunks of a window that the file in place still holds, each checked."""
+        """Those chunks of a window that the file in place still holds, each checked; blocks.
+
+        `old` says where in it each chunk was.
+        """
         if local is None:
             return {}
         found: dict[ChunkId, bytes] = {}
@@ -186,7 +199,8 @@ async def _both(*deeds: Callable[[], Awaitable[None]]) -> None:
         raise failed[0]
 
 
-def _offsets(recipe: Recipe) -> dict[ChunkId, int]:
+def offsets_in(recipe: Recipe) -> dict[ChunkId, int]:
+    """Where in a content each of its chunks comes first."""
     offsets: dict[ChunkId, int] = {}
     at = 0
     for chunk, length in recipe.chunks:

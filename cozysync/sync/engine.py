@@ -83,9 +83,9 @@ class Engine:
         remote: Remote | None = None,
         ask: Ask | None = None,
     ) -> None:
-        self._home = home
+        self.home = home
         self._config = config
-        self._seams = seams
+        self.seams = seams
         secrets = load_secrets(home.secrets_file, seams.entropy, ask)
         if secrets.vault is None:
             home.require_vault()
@@ -138,7 +138,7 @@ class Engine:
                     self._nursery = nursery
                     nursery.start_soon(self._talk)
                     nursery.start_soon(self.past.keep_tidy)
-                    nursery.start_soon(Heartbeat(self._seams, self._woken).run)
+                    nursery.start_soon(Heartbeat(self.seams, self._woken).run)
                     # Before anybody can ask: a device whose folders have not begun is not in sync.
                     self._begin_folders()
                     task_status.started()
@@ -254,7 +254,7 @@ class Engine:
             self.remote,
             self._puller,
             Known(self._root_wrapping, self._config.server_key),
-            self._seams.entropy,
+            self.seams.entropy,
         )
 
     async def give(self, invitation: str) -> None:
@@ -273,7 +273,7 @@ class Engine:
 
     async def add_folder(self, path: Path, name: str) -> None:
         """Bind a directory to the vault's folder of that name, made when there is none."""
-        row = await self._bound(partial(bind, self.replica.folders, self._home, path, name))
+        row = await self._bound(partial(bind, self.replica.folders, self.home, path, name))
         self._start(row)
 
     async def remove_folder(self, path: Path) -> None:
@@ -296,7 +296,7 @@ class Engine:
 
     async def _bound(self, change: Callable[[], FolderRow]) -> FolderRow:
         row = await self.ledger.do(change)
-        await self.ledger.do(partial(keep_bindings, self._home, self.replica))
+        await self.ledger.do(partial(keep_bindings, self.home, self.replica))
         return row
 
     def _woken(self) -> None:
@@ -336,7 +336,7 @@ class Engine:
             await self._hear_news()
             node = await self.ledger.do(partial(root_of, self.ledger, row))
             folder = FolderSync(
-                row, node, self.ledger, self.link, self.remote, self._seams, self._config
+                row, node, self.ledger, self.link, self.remote, self.seams, self._config
             )
         finally:
             self._beginning.discard(row.path)
@@ -344,7 +344,7 @@ class Engine:
             return  # removed or paused meanwhile
         scope = trio.CancelScope()
         self._folders[row.path] = (folder, scope)
-        await self.ledger.do(partial(keep_bindings, self._home, self.replica))
+        await self.ledger.do(partial(keep_bindings, self.home, self.replica))
         with scope:
             await folder.run()
 

@@ -100,6 +100,11 @@ class Home:
         return self.root / "folders.json"
 
     @property
+    def gateway(self) -> Path:
+        """What the gateway keeps: its index, and contents on their way in."""
+        return self.root / "gateway"
+
+    @property
     def lock_file(self) -> Path:
         """Held by whoever works on the home; holds that one's process id."""
         return self.root / "lock"

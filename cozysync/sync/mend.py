@@ -17,7 +17,7 @@ from cozysync.sync.link import Link
 from cozysync.sync.pull import Puller
 from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.setbacks import Setbacks
-from cozysync_protocol import MAX_PACK_LIST, ErrorCode, PackId, decode_entry
+from cozysync_protocol import MAX_PACK_LIST, ErrorCode, PackId
 
 # How long the puller is given to start from a snapshot before the outbox is looked at again.
 HORIZON_PAUSE_S = 0.5
@@ -65,5 +65,5 @@ class Mender:
         self._ledger.miss((), missing)
 
     def _named(self) -> list[PackId]:
-        pending = self._ledger.replica.outbox.pending(1 << 62)
-        return sorted({pack for _, entry in pending for pack in decode_entry(entry).header.packs})
+        named = self._ledger.replica.outbox.packs()
+        return sorted(pack for pack in named if pack not in self._ledger.replica.spool)

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from cozysync.replica import packs_of
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
-from cozysync_protocol import MAX_APPEND_BYTES, Position, Sequence
+from cozysync_protocol import MAX_APPEND_BYTES, PackId, Position, Sequence
 
 # Entries of one request. A request costs about a millisecond whatever it carries, and the
 # reader at the other end starts on what it has.
@@ -17,7 +18,7 @@ whether to send what the outbox then holds."""
 
 
 async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
-    """Send what the outbox holds, for ever.
+    """Send what the outbox holds, for ever; before an entry the packs of it that are spooled.
 
     An entry that was sent but not acknowledged is sent again: the server answers with the
     position that it gave the first time. Raises `Refused` when the server will not have an
@@ -28,6 +29,12 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
         pending = ledger.replica.outbox.pending(ENTRIES_PER_REQUEST, MAX_APPEND_BYTES)
         return pending, ledger.log_state().position
 
+    async def deliver(pack: PackId) -> None:
+        data = await ledger.do(partial(spool.read, pack))
+        if data is not None:
+            await link.attempt(partial(remote.put_pack, pack, data))
+
+    spool = ledger.replica.spool
     refusals = 0
     while True:
         pending, verified = await ledger.do(next_ones)
@@ -35,7 +42,10 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
             await ledger.outgoing.wait()
             continue
         entries = [entry for _, entry in pending]
+        spooled = [pack for pack in packs_of(entries) if pack in spool] if spool else []
         try:
+            for pack in spooled:
+                await deliver(pack)
             appended = await link.attempt(partial(remote.append, entries, verified))
         except Refused as error:
             refusals += 1
@@ -46,3 +56,4 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
         sent = [sequence for sequence, _ in pending]
         positions = [position for position, _ in appended.positions]
         await ledger.do(partial(ledger.acknowledge, sent, positions))
+        await ledger.do(partial(spool.discard, spooled))

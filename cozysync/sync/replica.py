@@ -21,6 +21,7 @@ from cozysync.replica import (
     Outbox,
     Schema,
     Settings,
+    Spool,
     SqliteStore,
 )
 
@@ -36,9 +37,13 @@ PARTS = (
 )
 
 
+SPOOL = "spool"
+"""The directory of the spool, beside the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """The open database and its parts, all of which share its transactions."""
+    """The open database and its parts, all of which share its transactions, and the spool."""
 
     database: Database
     tree: SqliteStore
@@ -49,6 +54,7 @@ class Replica:
     folders: Folders
     history: History
     frames: Frames
+    spool: Spool
 
     def close(self) -> None:
         """Close the file in good order."""
@@ -79,4 +85,5 @@ def _with_parts(database: Database) -> Replica:
         folders=Folders(database),
         history=History(database.connection),
         frames=Frames(database),
+        spool=Spool(database.path.with_name(SPOOL)),
     )

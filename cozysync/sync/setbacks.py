@@ -50,7 +50,8 @@ class Setbacks:
     async def _give_up(self, packs: Iterable[PackId]) -> bool:
         """Let everybody know which of these packs the server lacks; whether there are any."""
         any_missing = False
-        remaining = iter(packs)
+        spool = self._ledger.replica.spool  # what waits there is still to be sent
+        remaining = iter([pack for pack in packs if pack not in spool])
         while some := list(islice(remaining, MAX_PACK_LIST)):
             missing = await self._link.attempt(partial(self._remote.missing_packs, some))
             if missing:

@@ -1,10 +1,8 @@
 """From files to contents whose packs are on the server."""
 
 import io
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import trio
@@ -22,15 +20,15 @@ from cozysync.disk import (
     new_row,
     open_still,
 )
-from cozysync.replica import KNOWN_CHUNKS
 from cozysync.sync.first_bytes import first_bytes
+from cozysync.sync.known import KnownChunks
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.observe import Job
 from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.seams import Seams
 from cozysync_conflict import Kind
-from cozysync_protocol import ChunkId, Pack
+from cozysync_protocol import Pack
 
 # Packs that wait for an uploader. One more is being made meanwhile: more only hold memory.
 PACKS_WAITING = 1
@@ -72,12 +70,11 @@ class Uploader:
         self.moved: list[Moving] = []
         self.cost_s: dict[bytes, float] = {}
         self.full = False
-        # Its own connection: what it sees is committed, whatever the ledger is in the middle of.
-        self._chunks = _reader(ledger.replica.database.path)
+        self._known = KnownChunks(ledger.replica.database.path)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._chunks.close()
+        """Let go of the database."""
+        self._known.close()
 
     async def run(
         self, disk: Disk, jobs: Sequence[Job], at_one_moment: Callable[[bytes], bool]
@@ -213,10 +210,6 @@ class Uploader:
         node = job.row.node if job.row is not None else job.parent
         return new_row(node, job.parent, job.name, stat, racy=is_racy(stat, begun_ns))
 
-    def _known(self, chunks: Iterable[ChunkId]) -> set[ChunkId]:
-        query = KNOWN_CHUNKS.format("?")
-        return {chunk for chunk in chunks if self._chunks.execute(query, (chunk,)).fetchone()}
-
     async def _upload(self, packs: trio.MemoryReceiveChannel[Pack], wait_for_room: bool) -> None:
         async with packs:
             async for pack in packs:
@@ -242,7 +235,3 @@ def _first(group: BaseExceptionGroup[Refused]) -> Refused:
 def _unread(path: bytes, error: OSError) -> Unscannable:
     remedy = "Let cozysync read it, move it out of the folder, or name it in .cozyignore."
     return Unscannable(path, f"the file cannot be read: {error.strerror or error}", remedy)
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, check_same_thread=False, isolation_level=None)

@@ -126,7 +126,8 @@ class Verifier:
 
     async def _quick(self) -> Portion:
         index = self._ledger.replica.chunks
-        packs = await self._ledger.do(index.packs)
+        spool = self._ledger.replica.spool  # what waits there is still to be sent
+        packs = [pack for pack in await self._ledger.do(index.packs) if pack not in spool]
         gone: list[PackId] = []
         for at in range(0, len(packs), MAX_PACK_LIST):
             asked = packs[at : at + MAX_PACK_LIST]

@@ -1,0 +1,362 @@
+"""The view over a running engine."""
+
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from cozysync.gateway.contents import Contents, InPlace
+from cozysync.gateway.edits import Authored, Edits, Lacking, version_of
+from cozysync.gateway.errors import (
+    CursorGone,
+    IsDirectory,
+    NotDirectory,
+    NotFound,
+    Stale,
+    Unavailable,
+)
+from cozysync.gateway.follower import Follower
+from cozysync.gateway.index import Known, Life, Look, ViewIndex
+from cozysync.gateway.keeper import Keeper
+from cozysync.gateway.names import parts_of, raw, text
+from cozysync.gateway.shown import ShownTree, recipe_in
+from cozysync.gateway.view import Changes, Entry, Outcome, Removed, Space, Written
+from cozysync.sync.download import Downloader
+from cozysync.sync.engine import Engine
+from cozysync_conflict import NODE_ID_BYTES, Content, Kind, NodeId, kind_of
+from cozysync_conflict import Outcome as Met
+from cozysync_protocol import PackId
+
+T = TypeVar("T")
+
+# Packs that move at once for all phones together: they leave room for the folders.
+_DOWNLOADS = 4
+# For so long a write waits to be brought together with what others wrote.
+_MERGE_S = 30.0
+_AGAIN_S = 1.0
+# How often a content is sealed anew because a pack that it leaned on was given up meanwhile.
+_ATTEMPTS = 5
+
+
+@asynccontextmanager
+async def view_of(engine: Engine) -> AsyncIterator["EngineView"]:
+    """The view over an engine that runs, for as long as the block lasts.
+
+    Entering takes a while in a large vault: what phones were told is compared with what is there.
+    """
+    view = EngineView(engine)
+    try:
+        await view.begin()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(view.follow)
+            yield view
+            nursery.cancel_scope.cancel()
+    finally:
+        view.close()
+
+
+class EngineView:
+    """A `View`; see `view_of`. Any number of phones may share one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._ledger = ledger = engine.ledger
+        self._seams = seams = engine.seams
+        self._place = engine.home.gateway
+        self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._index = ViewIndex(self._place / "index.db", seams.entropy)
+        self._follower = Follower(ledger, self._index, seams)
+        self._edits = Edits(ledger, self._follower.caught_up)
+        downloader = Downloader(ledger, engine.link, engine.remote, seams, _DOWNLOADS)
+        self._contents = Contents(ledger, engine.link, downloader, seams)
+        self._keeper = Keeper(ledger, engine.link, engine.remote, seams)
+
+    @property
+    def staging(self) -> Path:
+        """See `View`."""
+        return self._place / "staging"
+
+    async def begin(self) -> None:
+        """Compare with the replica; to be called once, before anything else."""
+        await self._follower.begin()
+
+    async def follow(self) -> None:
+        """Follow the replica for ever."""
+        await self._follower.run()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._follower.end()
+        self._keeper.close()
+        self._index.close()
+
+    # --- reading -----------------------------------------------------------------------------
+
+    async def entry(self, path: str) -> Entry:
+        """See `View`."""
+        return await self._look(partial(_entry_at, path))
+
+    async def find(self, node: str) -> Entry:
+        """See `View`."""
+        return await self._look(partial(_entry_of, _node_id(node)))
+
+    async def children(self, path: str) -> list[Entry]:
+        """See `View`."""
+
+        def work(look: Look) -> list[Entry]:
+            known = _known_at(look, path)
+            if known.row.kind is not Kind.DIRECTORY:
+                raise NotDirectory(path)
+            life = look.life().id
+            return [_entry(each, life) for each in look.children(known.row.node)]
+
+        return await self._look(work)
+
+    async def read(
+        self, path: str, version: str | None = None, start: int = 0, length: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """See `View`."""
+        known = await self._look(lambda look: _known_at(look, path))
+        if known.row.kind is Kind.DIRECTORY:
+            raise IsDirectory(path)
+        find = partial(self._content, path, known.row.node, version)
+        content, there = await self._ledger.do(find)
+        async with aclosing(self._contents.pieces(path, content, there, start, length)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def versions(self, path: str) -> list[Entry]:
+        """See `View`."""
+        known = await self._look(lambda look: _known_at(look, path))
+        if known.row.kind is Kind.DIRECTORY:
+            raise IsDirectory(path)
+        return await self._ledger.do(partial(self._versions, path, known))
+
+    async def space(self) -> Space:
+        """See `View`."""
+        used = await self._look(Look.used)
+        free = await self._seams.offload(partial(shutil.disk_usage, self._place))
+        return Space(used, free.free)
+
+    async def conflicts(self) -> int:
+        """See `View`."""
+        return await self._ledger.do(self._engine.inbox.count)
+
+    def _content(
+        self, path: str, node: NodeId, version: str | None
+    ) -> tuple[Content, InPlace | None]:
+        state = self._ledger.replica.tree.get(node)
+        content = ShownTree(self._ledger).content(state) if state is not None else None
+        if content is None:
+            raise NotFound(path)
+        if version is not None and content.digest.hex() != version:
+            known = [
+                each.content
+                for each in self._ledger.replica.tree.versions(node)
+                if each.content.digest.hex() == version and each.content.detail
+            ]
+            if not known:
+                raise Stale(path)
+            content = known[-1]
+        return content, self._contents.in_place(node, content.digest)
+
+    def _versions(self, path: str, known: Known) -> list[Entry]:
+        found: list[Entry] = []
+        for each in reversed(self._ledger.replica.tree.versions(known.row.node)):
+            recipe = recipe_in(each.content)
+            if recipe is not None:
+                row = known.row._replace(
+                    digest=each.content.digest, mtime_ns=recipe.mtime_ns, size=recipe.size
+                )
+                found.append(_entry(known._replace(row=row), ""))
+        return found
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def write(
+        self, path: str, staged: Path, *, base: str | None = None, mtime_ns: int | None = None
+    ) -> Written:
+        """See `View`."""
+        await self._ledger.do(partial(self._edits.target, path, base))
+        time = self._seams.now_ns() if mtime_ns is None else mtime_ns
+        for _ in range(_ATTEMPTS):
+            kept = await self._keeper.keep(staged, time)
+            needed: set[PackId] = set()
+            try:
+                authored, needed = await self._ledger.do(
+                    partial(self._in_transaction, partial(self._edits.write, path, base, kept))
+                )
+            except Lacking:
+                continue
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._keeper.let_go(kept, needed=needed)
+            return await self._written(authored)
+        raise Unavailable(f"{path} could not be kept.", "Send it again.")
+
+    async def make_directory(self, path: str) -> Entry:
+        """See `View`."""
+        return await self._done(partial(self._edits.make_directory, path))
+
+    async def remove(self, path: str, *, base: str | None = None) -> None:
+        """See `View`."""
+        await self._author(partial(self._edits.remove, path, base))
+
+    async def move(
+        self, source: str, target: str, *, replace: bool = False, base: str | None = None
+    ) -> Entry:
+        """See `View`."""
+        return await self._done(
+            partial(self._edits.move, source, target, replace=replace, base=base)
+        )
+
+    async def copy(self, source: str, target: str, *, replace: bool = False) -> Entry:
+        """See `View`."""
+        return await self._done(partial(self._edits.copy, source, target, replace=replace))
+
+    async def _done(self, work: Callable[[], NodeId]) -> Entry:
+        node = await self._author(work)
+        return await self._look(partial(_entry_of, node))
+
+    async def _author(self, work: Callable[[], T]) -> T:
+        result = await self._ledger.do(partial(self._in_transaction, work))
+        await self._follower.catch_up()
+        return result
+
+    def _in_transaction(self, work: Callable[[], T]) -> T:
+        with self._ledger.replica.database.transaction():
+            return work()
+
+    async def _written(self, authored: Authored) -> Written:
+        await self._merged(authored.node)
+        met, copies = await self._ledger.do(partial(self._edits.outcome, authored))
+        await self._follower.catch_up()
+
+        def work(look: Look) -> Written:
+            entry = _entry_of(authored.node, look)
+            beside = [text(known.row.path) for node in copies if (known := look.node(node))]
+            if met is Met.MERGED and entry.version != authored.digest.hex():
+                return Written(Outcome.MERGED, entry)
+            if met in (Met.BESIDE, Met.INBOX):
+                return Written(Outcome.CONFLICT, entry, tuple(sorted(beside)))
+            return Written(Outcome.WRITTEN, entry)
+
+        return await self._look(work)
+
+    async def _merged(self, node: NodeId) -> None:
+        """Wait for what has to be fetched first, as long as there is a server to fetch it from."""
+        is_waiting = partial(self._ledger.merges.is_waiting, node)
+        with trio.move_on_after(_MERGE_S):
+            while True:
+                news = self._follower.news
+                if not (await self._ledger.do(is_waiting) and self._engine.link.reachable):
+                    return
+                with trio.move_on_after(_AGAIN_S):
+                    await news.wait()
+
+    # --- changes -----------------------------------------------------------------------------
+
+    async def changes(self, path: str, cursor: str | None = None, limit: int = 1000) -> Changes:
+        """See `View`."""
+        return await self._look(partial(_changes, path, cursor, limit))
+
+    async def wait(self, path: str, cursor: str, timeout_s: float) -> bool:
+        """See `View`."""
+        end = trio.current_time() + timeout_s
+        while True:
+            news = self._follower.news
+            if await self._look(partial(_is_news, path, cursor)):
+                return True
+            with trio.move_on_at(end) as scope:
+                await news.wait()
+            if scope.cancelled_caught:
+                return False
+
+    async def _look(self, question: Callable[[Look], T]) -> T:
+        return await self._follower.look(question)
+
+
+# --- answers of the index ----------------------------------------------------------------------
+
+
+def _known_at(look: Look, path: str) -> Known:
+    known = look.at(raw(path) if parts_of(path) else b"")
+    if known is None:
+        raise NotFound(path)
+    return known
+
+
+def _entry_at(path: str, look: Look) -> Entry:
+    return _entry(_known_at(look, path), look.life().id)
+
+
+def _entry_of(node: NodeId, look: Look) -> Entry:
+    known = look.node(node)
+    if known is None:
+        raise NotFound(node.hex())
+    return _entry(known, look.life().id)
+
+
+def _entry(known: Known, life: str) -> Entry:
+    row = known.row
+    return Entry(
+        text(row.path) or "/", row.node.hex(), row.kind, version_of(known, life),
+        row.mtime_ns, row.size, row.executable,
+    )  # fmt: skip
+
+
+def _node_id(node: str) -> NodeId:
+    try:
+        found = NodeId(bytes.fromhex(node))
+        if len(found) == NODE_ID_BYTES and kind_of(found):
+            return found
+    except ValueError:
+        pass
+    raise NotFound(node)
+
+
+def _changes(path: str, cursor: str | None, limit: int, look: Look) -> Changes:
+    known, life = _known_at(look, path), look.life()
+    since = _since(cursor, life)
+    placed = look.placed(known.row.path, since, limit + 1)
+    gone = look.gone(known.row.path, since, limit + 1) if cursor is not None else []
+    order = sorted([each.placed for each in placed] + [each.sequence for each in gone])
+    more = len(order) > limit
+    end = order[limit - 1] if more else life.sequence
+    inside = known.row.path + b"/"
+    return Changes(
+        tuple(_entry(each, life.id) for each in placed if each.placed <= end),
+        tuple(
+            Removed(
+                each.node.hex(),
+                text(each.path),
+                text(each.now) if each.now is not None and each.now.startswith(inside) else None,
+            )
+            for each in gone
+            if each.sequence <= end and each.now != each.path
+        ),
+        f"{life.id}-{end}",
+        more,
+    )
+
+
+def _is_news(path: str, cursor: str, look: Look) -> bool:
+    page = _changes(path, cursor, 100, look)
+    while page.more and not (page.changed or page.removed):
+        page = _changes(path, page.cursor, 100, look)
+    return bool(page.changed or page.removed)
+
+
+def _since(cursor: str | None, life: Life) -> int:
+    if cursor is None:
+        return 0
+    name, _, number = cursor.partition("-")
+    if name != life.id or not (number.isascii() and number.isdigit()):
+        raise CursorGone
+    if not life.floor <= int(number) <= life.sequence:
+        raise CursorGone
+    return int(number)

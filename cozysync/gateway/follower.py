@@ -1,0 +1,90 @@
+"""Keeping the index at what the replica shows."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from cozysync.gateway.index import Look, ViewIndex
+from cozysync.gateway.shown import ShownTree
+from cozysync.sync.ledger import Ledger
+from cozysync.sync.seams import Seams
+from cozysync.sync.signal import Signal
+from cozysync_conflict import NodeId
+
+T = TypeVar("T")
+
+# Nodes compared in one piece of work at the start: others wait for that long.
+_TOGETHER = 5_000
+
+
+class Follower:
+    """Hears from the ledger which nodes were touched. `begin`, then `run`."""
+
+    def __init__(self, ledger: Ledger, index: ViewIndex, seams: Seams) -> None:
+        self._ledger = ledger
+        self._index = index
+        self._seams = seams
+        self._reading = trio.Lock()
+        self._touched: set[NodeId] = set()
+        self._wake = Signal()
+        self.news = trio.Event()
+        """Set when something may have changed; another one stands here then."""
+
+    async def begin(self) -> None:
+        """Listen from now on, and compare everything once."""
+        self._ledger.listeners.append(self._heard)
+        known = set(await self.look(Look.nodes))
+        shown = await self._ledger.do(lambda: list(ShownTree(self._ledger).everything()))
+        nodes = [*shown, *known.difference(shown)]
+        for at in range(0, len(nodes), _TOGETHER):
+            some = nodes[at : at + _TOGETHER]
+            await self._ledger.do(partial(self._update, some, deep=False))
+        await self.catch_up()
+
+    def end(self) -> None:
+        """Listen no more."""
+        self._ledger.listeners.remove(self._heard)
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            await self._wake.wait()
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Return when the index has all that the ledger has told."""
+        if self._touched:
+            await self._ledger.do(self.caught_up)
+        self.news.set()
+        self.news = trio.Event()
+
+    def caught_up(self) -> Look:
+        """The index with all that the ledger has told; work of `Ledger.do`."""
+        # Nobody adds to it now: the ledger tells before it begins with other work.
+        touched, self._touched = self._touched, set()
+        try:
+            if touched:
+                self._update(touched)
+        except BaseException:
+            self._touched |= touched
+            raise
+        return self._index.here
+
+    async def look(self, question: Callable[[Look], T]) -> T:
+        """An answer of the index as it is, without waiting for the ledger."""
+
+        def work() -> T:
+            with self._index.look() as look:
+                return question(look)
+
+        async with self._reading:
+            return await self._seams.offload(work)
+
+    def _update(self, nodes: list[NodeId] | set[NodeId], *, deep: bool = True) -> None:
+        self._index.update(nodes, ShownTree(self._ledger), deep=deep)
+
+    def _heard(self, nodes: set[NodeId]) -> None:
+        self._touched |= nodes
+        self._wake.set()
