@@ -48,7 +48,3 @@ class Frames:
                 break
             found.append(LogFrame(Position(number), HeadHash(head), entry))
         return found
-
-    def forget_below(self, position: Position) -> None:
-        """Let go of the entries before a position, which nobody will have to be given back."""
-        self._connection.execute("DELETE FROM frame WHERE position < ?", (position,))
