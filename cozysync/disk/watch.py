@@ -20,6 +20,10 @@ DEBOUNCE_MS = 50
 POLL_S = 5.0
 # After an error of the watch itself it begins anew, this much later.
 RESTART_S = 1.0
+# The kernel drops what does not fit into its queue (16,384 events), and the library does not say
+# so. A file that is made is up to five events, so whoever has missed some hears of more paths than
+# this at once; at other times even a busy disk does not bring as many in `DEBOUNCE_MS`.
+MANY = 2000
 
 INOTIFY = "inotify"
 
@@ -99,7 +103,11 @@ class _Watch:
         self._notify.close()
 
     async def changes(self) -> set[str] | None:
-        """Paths that changed, perhaps none; None when this watch is of no use any more."""
+        """Paths that changed, perhaps none; None when this watch is of no use any more.
+
+        That is so after so many changes that some may be missing: a directory made among those is
+        not watched.
+        """
         try:
             told: set[tuple[int, str]] | str = await trio.to_thread.run_sync(
                 self._notify.watch,
@@ -115,7 +123,8 @@ class _Watch:
         if isinstance(told, str):
             is_whole = _identity(self._root) == self._identity and not _watches_ran_out(self._root)
             return set() if is_whole else None
-        return {path for _, path in told}
+        paths = {path for _, path in told}
+        return paths if len(paths) < MANY else None
 
 
 def _watches_ran_out(root: Path) -> bool:

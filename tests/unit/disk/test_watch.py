@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 import trio
@@ -12,6 +15,7 @@ from cozysync.disk import watch
 from cozysync.disk.watch import INOTIFY, Watcher
 
 PATIENCE_S = 20
+QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 
 
 @pytest.fixture
@@ -125,3 +129,39 @@ def test_where_watches_run_out_it_polls_and_names_the_setting(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("None polling every"), done.stderr
     assert "fs.inotify.max_user_watches" in done.stdout
+
+
+LISTENER = """
+import sys, trio
+from pathlib import Path
+from cozysync.disk.watch import Watcher
+
+async def main():
+    async for directories in Watcher(Path(sys.argv[1])).dirty():
+        print(directories, flush=True)
+
+trio.run(main)
+"""
+
+
+def test_after_more_changes_than_the_kernel_keeps_it_looks_everywhere_and_watches_anew(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    command = [sys.executable, "-c", LISTENER, root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+        patience = threading.Timer(PATIENCE_S, listener.kill)
+        patience.start()
+        try:
+            assert listener.stdout.readline() == "None\n"
+            os.kill(listener.pid, signal.SIGSTOP)
+            for n in range(int(QUEUE.read_text()) // 3):  # made, written, closed
+                (root / f"{n}").write_text("x")
+            (root / "late").mkdir()
+            os.kill(listener.pid, signal.SIGCONT)
+            assert "None\n" in iter(listener.stdout.readline, "")
+            assert "None\n" in iter(listener.stdout.readline, "")  # now it stands again
+            (root / "late" / "file").write_text("x")
+            assert any("late" in line for line in iter(listener.stdout.readline, ""))
+        finally:
+            patience.cancel()
+            listener.kill()
