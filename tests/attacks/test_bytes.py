@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import os
 import random
 import shutil
 from collections import Counter
@@ -32,22 +31,9 @@ from cozysync_protocol import (
     decode_entry,
     read_index,
 )
+from tests.attacks.flips import flips
 from tests.attacks.hostile import scene
 from tests.suites.canaries import CANARIES, marks_in
-
-# Every byte of every record when set; else all of the short ones and a sample of the packs.
-EVERY = bool(os.environ.get("COZYSYNC_TEST_EVERY_BYTE"))
-
-
-def flips(data, most=4000):
-    """The data with one byte changed, for every byte or, of long data, for some and the ends."""
-    places = range(len(data))
-    if len(data) > most and not EVERY:
-        places = [*range(200), *range(200, len(data) - 200, len(data) // most), *range(-200, 0)]
-    for at in places:
-        changed = bytearray(data)
-        changed[at] ^= 1 << (at % 8)
-        yield bytes(changed)
 
 
 def read_entry(told, state, frame):
@@ -63,7 +49,7 @@ def test_row_6_every_flipped_byte_of_every_entry_is_refused(told):
     told.heads = [frame.head for frame in told.log]
     state = LogState(told.vault)
     for frame in told.log:
-        for changed in flips(frame.entry):
+        for changed in flips(frame.entry, "entries"):
             with pytest.raises((ProtocolError, CozyError)):
                 read_entry(told, state, changed)
         state = read_entry(told, state, frame.entry)
@@ -76,12 +62,12 @@ def test_row_6_every_flipped_byte_of_a_pack_is_noticed(told):
         data = path.read_bytes()
         pack = bytes.fromhex(path.name)
         check_pack(pack, data)
-        for changed in flips(data, most=300):
+        for changed in flips(data, "packs", most=300):
             with pytest.raises(ProtocolError):
                 check_pack(pack, changed)
         locations = read_index(data, keys.open_index)
         (read,) = plan_reads(locations)
-        for changed in flips(data[read.start : read.start + read.length], most=300):
+        for changed in flips(data[read.start : read.start + read.length], "chunks", most=300):
             assert open_read(keys, read, changed)[1]
 
 
@@ -92,7 +78,7 @@ def test_row_6_a_flipped_byte_of_the_secrets_opens_nothing(told, tmp_path):
         entry = decode_entry(frame.entry)
         if entry.header.kind is EntryKind.SEALED:
             break
-    for n, changed in enumerate(flips(home.read_bytes())):
+    for n, changed in enumerate(flips(home.read_bytes(), "secrets")):
         path = tmp_path / f"secrets{n}"
         path.write_bytes(changed)
         path.chmod(0o600)
