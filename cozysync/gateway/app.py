@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import trio
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cozysync.gateway.gate import Gate, Refusal
@@ -20,10 +19,6 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-# A body that comes with a refused request is read so far, so that the answer is read too.
-_DRAINED = 256 * 1024
-_DRAINED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +53,18 @@ class Gateway:
             answer: Response = RedirectResponse(
                 self._signposts[path], HTTPStatus.MOVED_PERMANENTLY, {"cache-control": "no-store"}
             )
-            await _refuse(answer, scope, receive, send)
+            await answer(scope, receive, send)
             return
         admitted = refusal or await self._gate.admit(scope)
         if isinstance(admitted, Refusal):
             answer = PlainTextResponse(
                 admitted.why + "\n", int(admitted.status), admitted.headers()
             )
-            await _refuse(answer, scope, receive, send)
+            await answer(scope, receive, send)
             return
         door = next((each for each in self._doors if _leads(path, each.prefix)), None)
         if door is None:
-            await _refuse(PlainTextResponse("Nothing is here.\n", 404), scope, receive, send)
+            await PlainTextResponse("Nothing is here.\n", 404)(scope, receive, send)
             return
         state = {"phone": admitted, "view": ScopedView(self._view, admitted.scope)}
         inner = scope | {"root_path": door.prefix, "state": scope.get("state", {}) | state}
@@ -78,15 +73,3 @@ class Gateway:
 
 def _leads(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
-
-
-async def _refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer without the door, having read what a phone sends along if it is not much."""
-    drained = 0
-    with trio.move_on_after(_DRAINED_S):
-        while drained <= _DRAINED:
-            event = await receive()
-            drained += len(event.get("body", b""))
-            if event["type"] != "http.request" or not event.get("more_body", False):
-                break
-    await answer(scope, receive, send)
