@@ -14,7 +14,8 @@ _WHAT = """\
 This device will take up the server's history as it is now. Your folders stay as they are, and
 are compared with it: what is only here, or was edited here, is sent as new. What was deleted
 or renamed here, and the server does not know of, comes back under its old name. What this
-device knew is set aside, not deleted.
+device knew is set aside, not deleted; also how far the log went when it came in, so that an
+older log is believed.
 If the server was not restored from a backup, do not do this: it may be lying to you."""
 
 

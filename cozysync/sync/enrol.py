@@ -11,6 +11,7 @@ from dataclasses import replace
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.log_reader import WrongLog, read_controls
+from cozysync.sync.pin import Pin
 from cozysync.sync.remote import Refused
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import Seams
@@ -134,10 +135,10 @@ async def join(
         code.server, grant.vault, device.id, device.sign, trust=ServerTrust(grant.server_key)
     )
     try:
-        keys, devices = await _read_log(inside, device, grant, seams)
+        keys, devices, pin = await _read_log(inside, device, grant, seams)
     finally:
         await inside.close()
-    finish(home, Secrets(device, keys, grant.root_wrapping), None)
+    finish(home, Secrets(device, keys, grant.root_wrapping), None, pin)
     return devices
 
 
@@ -169,8 +170,11 @@ async def _collect(remote: HttpRemote, box: int, index: int) -> bytes:
 
 async def _read_log(
     remote: HttpRemote, device: DeviceKeys, grant: Grant, seams: Seams
-) -> tuple[VaultKeys, int]:
-    """The vault's keys, from a log verified to be the one that the other device knows."""
+) -> tuple[VaultKeys, int, Pin]:
+    """The vault's keys, how many devices are in it, and where its log ends.
+
+    It is verified to be the log that the other device knows.
+    """
     compared = False
 
     def compare(state: LogState) -> None:
@@ -188,7 +192,7 @@ async def _read_log(
     if not compared:
         raise WrongLog(f"it ends at position {state.position} of {grant.position}")
     keys = unlock(controls)
-    return keys, sum(not each.revoked for each in state.devices.values())
+    return keys, sum(not each.revoked for each in state.devices.values()), Pin.at(state)
 
 
 def begin(home: Home) -> None:
@@ -201,13 +205,18 @@ def begin(home: Home) -> None:
     home.bindings_file.unlink(missing_ok=True)
 
 
-def finish(home: Home, secrets: Secrets, first: tuple[Entry, Position] | None) -> None:
+def finish(
+    home: Home, secrets: Secrets, first: tuple[Entry, Position] | None, pin: Pin | None = None
+) -> None:
     """Write down that this device is in.
 
-    `first` is its first entry, and where in the log it is, when it wrote one itself.
+    `first` is its first entry, and where in the log it is, when it wrote one itself; `pin` is the
+    end of the log that was read to come in.
     """
     replica = open_replica(home.database)
     try:
+        if pin is not None:
+            pin.save(replica.settings)
         if first is not None:
             entry, position = first
             with replica.database.transaction():

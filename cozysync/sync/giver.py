@@ -31,7 +31,7 @@ class CannotGive(CozyError):
     def __init__(self) -> None:
         super().__init__(
             "This device does not keep the vault's log from its beginning: it began with a "
-            "snapshot, or with an older version of cozysync.",
+            "snapshot, or with an older version of cozysync, or has not read all of it yet.",
             "Give from another device, best from the one that is longest in the vault.",
         )
 
@@ -61,6 +61,9 @@ class Giver:
             if reached <= end:
                 raise RolledBack(reached, goal)
             end = reached
+        if end < self._ledger.pin.position:
+            # Others have what follows; entries of this device must not take its place.
+            raise RolledBack(end, self._ledger.pin.position)
         await self._ledger.do(partial(self._ledger.reopen, goal))
 
     def _kept(self, end: Position, goal: Position) -> list[LogFrame]:

@@ -12,12 +12,14 @@ from typing import TypeVar
 
 import trio
 
-from cozysync.replica import MAX_CHUNKS, Opening, SealedBody, decode_body, parts_of, split
+from cozysync.replica import MAX_CHUNKS, Opening, SealedBody, parts_of, split
 from cozysync.replica.database import told
 from cozysync.sync.conflict_names import conflict_label
 from cozysync.sync.in_use import obey_doom
 from cozysync.sync.merges import Merges
+from cozysync.sync.opened import body_of
 from cozysync.sync.own_entries import OwnEntries
+from cozysync.sync.pin import Pin
 from cozysync.sync.replica import Replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
@@ -41,11 +43,10 @@ from cozysync_protocol import (
     ChunkLocation,
     Control,
     DeviceId,
-    Entry,
     EntryKind,
+    ForkDetected,
     LogFrame,
     LogState,
-    Malformed,
     NotAllowed,
     PackId,
     PacksDoomed,
@@ -92,6 +93,7 @@ class Ledger:
         self.replica = replica
         self.device = device
         self.keys = keys
+        self.pin = Pin.load(replica.settings)
         self._remember = remember
         self.outgoing = Signal()
         self.merges = Merges(lambda: self.keys)
@@ -294,10 +296,11 @@ class Ledger:
                 entry = decode_entry(frame.entry)
                 before = state
                 state = advance(state, entry, position=frame.position, head=frame.head)
+                self.pin.check(state)
                 if entry.header.device == self.device.id:
                     self.replica.outbox.acknowledge(entry.header.sequence, frame.position)
                 if entry.header.kind is EntryKind.SEALED:
-                    bodies.append(self._opened(entry))
+                    bodies.append(body_of(self.keys, entry))
                 else:
                     control = decode_control(entry.body)
                     self.learn([control] if hands_out_secrets(before, state) else ())
@@ -326,12 +329,16 @@ class Ledger:
             known = state.devices.get(self.device.id)
             if known is not None and known.revoked:
                 raise NotAllowed("a snapshot by which this device is not in the vault")
+            self.pin.check(state)
+            came_in = max(self.pin.position, outbox.reached())
+            if known is None and self.pin.position and state.position > came_in:
+                raise ForkDetected("a snapshot of a history into which this device never came")
             sequence = known.sequence if known else EntrySequence(0)  # who came later has none
             self.replica.cursor.save(state)
             self._clock.observe(opening.clock)
             outbox.acknowledge_up_to(sequence, state.position)
             mine = [decode_entry(entry) for _, entry in outbox.after(sequence)]
-            touched = self._apply([self._opened(e) for e in mine if e.header.kind is _SEALED])
+            touched = self._apply([body_of(self.keys, e) for e in mine if e.header.kind is _SEALED])
             self.replica.settings.set_int(CLOCK, self._clock.last)
             tree = self.replica.tree
             self._unsettled = touched | {*tree.contested(), *tree.clashing()}
@@ -349,15 +356,6 @@ class Ledger:
     def _count(self, frames: Sequence[LogFrame]) -> None:
         settings, read = self.replica.settings, sum(len(frame.entry) for frame in frames)
         settings.set_int(LOG_BYTES, settings.get_int(LOG_BYTES) + read)
-
-    def _opened(self, entry: Entry) -> SealedBody:
-        body = decode_body(self.keys.open_entry(entry))
-        if body.batch.device != entry.header.device:
-            raise Malformed("an entry with operations of another device")
-        packs = set(entry.header.packs)
-        if any(location.pack not in packs for location in body.chunks):
-            raise Malformed("an entry with chunks in packs that it does not name")
-        return body
 
     def _apply(self, bodies: Sequence[SealedBody]) -> set[NodeId]:
         if not bodies:

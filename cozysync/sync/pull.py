@@ -55,6 +55,7 @@ class Puller:
         server hands out what does not verify, and what `Starter.start` raises.
         """
         if not self._received:
+            await self.end()  # a snapshot of a log that has gone back is not begun with
             await self._start(needed=False)
         wait = 0
         while True:
@@ -117,8 +118,9 @@ class Puller:
         """Where the log ends; raises `ForkDetected` when another one ends just there."""
         end = await self._link.attempt(self._remote.end)
         state = await self._ledger.do(self._ledger.log_state)
-        if end.position == state.position and end.head != state.head:
-            raise ForkDetected(f"another history up to position {end.position}")
+        for known in (state, self._ledger.pin):
+            if end.position == known.position and end.head != known.head:
+                raise ForkDetected(f"another history up to position {end.position}")
         return end.position
 
     async def _mended(self, end: Position) -> Position:
@@ -132,12 +134,16 @@ class Puller:
                 await self._giver.give(end)
                 self.gave_back.set()
                 end = await self._ask()
-        if end < self._received:
-            raise RolledBack(end, self._received)
+        if end < self._verified():
+            raise RolledBack(end, self._verified())
         return end
 
     def _known(self) -> int:
-        return max(self._received, self._ledger.replica.outbox.reached())
+        return max(self._verified(), self._ledger.replica.outbox.reached())
+
+    def _verified(self) -> Position:
+        """How far the log is known to reach: as it was read, or when this device came in."""
+        return max(self._received, self._ledger.pin.position)
 
     async def _read(self, wait: int) -> None:
         outages = self._link.outages
@@ -152,6 +158,8 @@ class Puller:
                 await self._receive(held, more=True)
                 held = frames
         await self._receive(held, more=False)
+        if self._received < self._verified():
+            raise RolledBack(self._received, self._verified())
 
     async def _receive(self, frames: Sequence[LogFrame], *, more: bool) -> None:
         if not frames and (more or self._received == self.position):

@@ -27,7 +27,7 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
 
     def next_ones() -> tuple[list[tuple[Sequence, bytes]], Position]:
         pending = ledger.replica.outbox.pending(ENTRIES_PER_REQUEST, MAX_APPEND_BYTES)
-        return pending, ledger.log_state().position
+        return pending, max(ledger.log_state().position, ledger.pin.position)
 
     async def deliver(pack: PackId) -> None:
         data = await ledger.do(partial(spool.read, pack))

@@ -11,6 +11,7 @@ from cozysync.sync.device_names import free_name
 from cozysync.sync.enrol import begin, finish
 from cozysync.sync.home import Home
 from cozysync.sync.log_reader import read_controls
+from cozysync.sync.pin import Pin
 from cozysync.sync.remote import Refused, Remote
 from cozysync.sync.seams import Seams
 from cozysync.vault import (
@@ -74,7 +75,7 @@ async def recover_vault(
     device = DeviceKeys.generate(seams.entropy)
     for tries_left in reversed(range(_TRIES)):
         try:
-            first, keys, found = await _enrol(remote, root, device, name, seams)
+            first, keys, found, pin = await _enrol(remote, root, device, name, seams)
         except Refused as error:
             if error.code is ErrorCode.NO_SESSION:
                 raise NoSuchVault(remote.url) from None
@@ -82,13 +83,13 @@ async def recover_vault(
                 raise
         else:
             break
-    finish(home, Secrets(device, keys, root.wrapping_public), first)
+    finish(home, Secrets(device, keys, root.wrapping_public), first, pin)
     return found
 
 
 async def _enrol(
     remote: Remote, root: RootKeys, device: DeviceKeys, name: str, seams: Seams
-) -> tuple[tuple[Entry, Position], VaultKeys, Recovered]:
+) -> tuple[tuple[Entry, Position], VaultKeys, Recovered, Pin]:
     def unlock(controls: Iterable[Control]) -> VaultKeys:
         return vault_keys_for_root(root, controls, seams.entropy)
 
@@ -104,7 +105,7 @@ async def _enrol(
     appended = await remote.append([encode_entry(entry)])
     position, _ = appended.positions[0]
     others = tuple(name for name, enrolled in known.items() if enrolled)
-    return (entry, position), keys, Recovered(own, others)
+    return (entry, position), keys, Recovered(own, others), Pin.at(state)
 
 
 def _first_entry(state: LogState, device: DeviceKeys, body: bytes) -> Entry:

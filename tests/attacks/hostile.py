@@ -19,7 +19,7 @@ from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.replica import open_replica
 from cozysync.sync.seams import real_seams
 from cozysync.vault import DeviceKeys, RootKeys, Secrets, create_vault, new_phrase, save_secrets
-from cozysync_protocol import FrameReader, encode_entry, encode_frame
+from cozysync_protocol import FrameReader, decode_control, encode_entry, encode_frame
 from tests.suites.fleet import Days, Member, enrol
 from tests.system.world import tree
 
@@ -174,7 +174,8 @@ def make_home(root, name, device, created, *, first=False):
     """The home of a device that is in the vault and has not run yet."""
     home = Home.at(root / name)
     home.prepare()
-    save_secrets(home.secrets_file, Secrets(device, created.keys))
+    root_wrapping = decode_control(created.entry.body).root_wrapping
+    save_secrets(home.secrets_file, Secrets(device, created.keys, root_wrapping))
     replica = open_replica(home.database)
     if first:
         replica.outbox.add(created.entry.header.sequence, encode_entry(created.entry))

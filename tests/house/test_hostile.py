@@ -14,6 +14,8 @@ NO_DECODERS = {
     "cozysync.sync.replica:open_replica": "the local database",
     "cozysync.sync.anew:open_or_renew": "the local database; damage in tests/engine/test_anew.py",
     "cozysync.sync.alarm:Alarm.decode": "the local database",
+    "cozysync.sync.pin:Pin.decode": "the local database",
+    "cozysync.sync.pin:Pin.load": "the local database",
     "cozysync.vault.lock:open_lock": "load_secrets",
     "cozysync.sync.log_reader:read_controls": "decode_entry and decode_control",
     "cozysync.replica.tree:unpacked_node": "the local database",
