@@ -9,10 +9,17 @@ from typing import TypeVar
 
 import trio
 
+from cozysync.gateway.answers import (
+    changes_since,
+    entry_at,
+    entry_in,
+    entry_of,
+    is_news,
+    known_at,
+    node_id,
+)
 from cozysync.gateway.contents import Contents, InPlace
-from cozysync.gateway.edits import Authored, Edits, Lacking, version_of
 from cozysync.gateway.errors import (
-    CursorGone,
     IsDirectory,
     NotDirectory,
     NotFound,
@@ -20,14 +27,16 @@ from cozysync.gateway.errors import (
     Unavailable,
 )
 from cozysync.gateway.follower import Follower
-from cozysync.gateway.index import Known, Life, Look, ViewIndex
+from cozysync.gateway.index import Known, Look, ViewIndex
 from cozysync.gateway.keeper import Keeper
-from cozysync.gateway.names import parts_of, raw, text
+from cozysync.gateway.names import text
+from cozysync.gateway.places import Places
 from cozysync.gateway.shown import ShownTree, recipe_in
-from cozysync.gateway.view import Changes, Entry, Outcome, Removed, Space, Written
+from cozysync.gateway.view import Changes, Entry, Outcome, Space, Written
+from cozysync.gateway.writes import Authored, Lacking, Writes
 from cozysync.sync.download import Downloader
 from cozysync.sync.engine import Engine
-from cozysync_conflict import NODE_ID_BYTES, Content, Kind, NodeId, kind_of
+from cozysync_conflict import Content, Kind, NodeId
 from cozysync_conflict import Outcome as Met
 from cozysync_protocol import PackId
 
@@ -66,11 +75,12 @@ class EngineView:
         self._engine = engine
         self._ledger = ledger = engine.ledger
         self._seams = seams = engine.seams
-        self._place = engine.home.gateway
+        self._directory = engine.home.gateway
         self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._index = ViewIndex(self._place / "index.db", seams.entropy)
+        self._index = ViewIndex(self._directory / "index.db", seams.entropy)
         self._follower = Follower(ledger, self._index, seams)
-        self._edits = Edits(ledger, self._follower.caught_up)
+        self._writes = Writes(ledger, self._follower.caught_up)
+        self._places = Places(ledger, self._follower.caught_up)
         downloader = Downloader(ledger, engine.link, engine.remote, seams, _DOWNLOADS)
         self._contents = Contents(ledger, engine.link, downloader, seams)
         self._keeper = Keeper(ledger, engine.link, engine.remote, seams)
@@ -78,7 +88,7 @@ class EngineView:
     @property
     def staging(self) -> Path:
         """See `View`."""
-        return self._place / "staging"
+        return self._directory / "staging"
 
     async def begin(self) -> None:
         """Compare with the replica; to be called once, before anything else."""
@@ -91,28 +101,27 @@ class EngineView:
     def close(self) -> None:
         """Let go of the files."""
         self._follower.end()
-        self._keeper.close()
         self._index.close()
 
     # --- reading -----------------------------------------------------------------------------
 
     async def entry(self, path: str) -> Entry:
         """See `View`."""
-        return await self._look(partial(_entry_at, path))
+        return await self._look(partial(entry_at, path))
 
     async def find(self, node: str) -> Entry:
         """See `View`."""
-        return await self._look(partial(_entry_of, _node_id(node)))
+        return await self._look(partial(entry_of, node_id(node)))
 
     async def children(self, path: str) -> list[Entry]:
         """See `View`."""
 
         def work(look: Look) -> list[Entry]:
-            known = _known_at(look, path)
+            known = known_at(look, path)
             if known.row.kind is not Kind.DIRECTORY:
                 raise NotDirectory(path)
             life = look.life().id
-            return [_entry(each, life) for each in look.children(known.row.node)]
+            return [entry_in(each, life) for each in look.children(known.row.node)]
 
         return await self._look(work)
 
@@ -120,7 +129,7 @@ class EngineView:
         self, path: str, version: str | None = None, start: int = 0, length: int | None = None
     ) -> AsyncGenerator[bytes, None]:
         """See `View`."""
-        known = await self._look(lambda look: _known_at(look, path))
+        known = await self._look(lambda look: known_at(look, path))
         if known.row.kind is Kind.DIRECTORY:
             raise IsDirectory(path)
         find = partial(self._content, path, known.row.node, version)
@@ -131,7 +140,7 @@ class EngineView:
 
     async def versions(self, path: str) -> list[Entry]:
         """See `View`."""
-        known = await self._look(lambda look: _known_at(look, path))
+        known = await self._look(lambda look: known_at(look, path))
         if known.row.kind is Kind.DIRECTORY:
             raise IsDirectory(path)
         return await self._ledger.do(partial(self._versions, path, known))
@@ -139,7 +148,7 @@ class EngineView:
     async def space(self) -> Space:
         """See `View`."""
         used = await self._look(Look.used)
-        free = await self._seams.offload(partial(shutil.disk_usage, self._place))
+        free = await self._seams.offload(partial(shutil.disk_usage, self._directory))
         return Space(used, free.free)
 
     async def conflicts(self) -> int:
@@ -172,7 +181,7 @@ class EngineView:
                 row = known.row._replace(
                     digest=each.content.digest, mtime_ns=recipe.mtime_ns, size=recipe.size
                 )
-                found.append(_entry(known._replace(row=row), ""))
+                found.append(entry_in(known._replace(row=row), ""))
         return found
 
     # --- writing -----------------------------------------------------------------------------
@@ -181,14 +190,14 @@ class EngineView:
         self, path: str, staged: Path, *, base: str | None = None, mtime_ns: int | None = None
     ) -> Written:
         """See `View`."""
-        await self._ledger.do(partial(self._edits.target, path, base))
+        await self._ledger.do(partial(self._writes.target, path, base))
         time = self._seams.now_ns() if mtime_ns is None else mtime_ns
         for _ in range(_ATTEMPTS):
             kept = await self._keeper.keep(staged, time)
             needed: set[PackId] = set()
             try:
                 authored, needed = await self._ledger.do(
-                    partial(self._in_transaction, partial(self._edits.write, path, base, kept))
+                    partial(self._in_transaction, partial(self._writes.write, path, base, kept))
                 )
             except Lacking:
                 continue
@@ -200,27 +209,27 @@ class EngineView:
 
     async def make_directory(self, path: str) -> Entry:
         """See `View`."""
-        return await self._done(partial(self._edits.make_directory, path))
+        return await self._done(partial(self._places.make_directory, path))
 
     async def remove(self, path: str, *, base: str | None = None) -> None:
         """See `View`."""
-        await self._author(partial(self._edits.remove, path, base))
+        await self._author(partial(self._places.remove, path, base))
 
     async def move(
         self, source: str, target: str, *, replace: bool = False, base: str | None = None
     ) -> Entry:
         """See `View`."""
         return await self._done(
-            partial(self._edits.move, source, target, replace=replace, base=base)
+            partial(self._places.move, source, target, replace=replace, base=base)
         )
 
     async def copy(self, source: str, target: str, *, replace: bool = False) -> Entry:
         """See `View`."""
-        return await self._done(partial(self._edits.copy, source, target, replace=replace))
+        return await self._done(partial(self._places.copy, source, target, replace=replace))
 
     async def _done(self, work: Callable[[], NodeId]) -> Entry:
         node = await self._author(work)
-        return await self._look(partial(_entry_of, node))
+        return await self._look(partial(entry_of, node))
 
     async def _author(self, work: Callable[[], T]) -> T:
         result = await self._ledger.do(partial(self._in_transaction, work))
@@ -233,11 +242,11 @@ class EngineView:
 
     async def _written(self, authored: Authored) -> Written:
         await self._merged(authored.node)
-        met, copies = await self._ledger.do(partial(self._edits.outcome, authored))
+        met, copies = await self._ledger.do(partial(self._writes.outcome, authored))
         await self._follower.catch_up()
 
         def work(look: Look) -> Written:
-            entry = _entry_of(authored.node, look)
+            entry = entry_of(authored.node, look)
             beside = [text(known.row.path) for node in copies if (known := look.node(node))]
             if met is Met.MERGED and entry.version != authored.digest.hex():
                 return Written(Outcome.MERGED, entry)
@@ -262,14 +271,14 @@ class EngineView:
 
     async def changes(self, path: str, cursor: str | None = None, limit: int = 1000) -> Changes:
         """See `View`."""
-        return await self._look(partial(_changes, path, cursor, limit))
+        return await self._look(partial(changes_since, path, cursor, limit))
 
     async def wait(self, path: str, cursor: str, timeout_s: float) -> bool:
         """See `View`."""
         end = trio.current_time() + timeout_s
         while True:
             news = self._follower.news
-            if await self._look(partial(_is_news, path, cursor)):
+            if await self._look(partial(is_news, path, cursor)):
                 return True
             with trio.move_on_at(end) as scope:
                 await news.wait()
@@ -278,85 +287,3 @@ class EngineView:
 
     async def _look(self, question: Callable[[Look], T]) -> T:
         return await self._follower.look(question)
-
-
-# --- answers of the index ----------------------------------------------------------------------
-
-
-def _known_at(look: Look, path: str) -> Known:
-    known = look.at(raw(path) if parts_of(path) else b"")
-    if known is None:
-        raise NotFound(path)
-    return known
-
-
-def _entry_at(path: str, look: Look) -> Entry:
-    return _entry(_known_at(look, path), look.life().id)
-
-
-def _entry_of(node: NodeId, look: Look) -> Entry:
-    known = look.node(node)
-    if known is None:
-        raise NotFound(node.hex())
-    return _entry(known, look.life().id)
-
-
-def _entry(known: Known, life: str) -> Entry:
-    row = known.row
-    return Entry(
-        text(row.path) or "/", row.node.hex(), row.kind, version_of(known, life),
-        row.mtime_ns, row.size, row.executable,
-    )  # fmt: skip
-
-
-def _node_id(node: str) -> NodeId:
-    try:
-        found = NodeId(bytes.fromhex(node))
-        if len(found) == NODE_ID_BYTES and kind_of(found):
-            return found
-    except ValueError:
-        pass
-    raise NotFound(node)
-
-
-def _changes(path: str, cursor: str | None, limit: int, look: Look) -> Changes:
-    known, life = _known_at(look, path), look.life()
-    since = _since(cursor, life)
-    placed = look.placed(known.row.path, since, limit + 1)
-    gone = look.gone(known.row.path, since, limit + 1) if cursor is not None else []
-    order = sorted([each.placed for each in placed] + [each.sequence for each in gone])
-    more = len(order) > limit
-    end = order[limit - 1] if more else life.sequence
-    inside = known.row.path + b"/"
-    return Changes(
-        tuple(_entry(each, life.id) for each in placed if each.placed <= end),
-        tuple(
-            Removed(
-                each.node.hex(),
-                text(each.path),
-                text(each.now) if each.now is not None and each.now.startswith(inside) else None,
-            )
-            for each in gone
-            if each.sequence <= end and each.now != each.path
-        ),
-        f"{life.id}-{end}",
-        more,
-    )
-
-
-def _is_news(path: str, cursor: str, look: Look) -> bool:
-    page = _changes(path, cursor, 100, look)
-    while page.more and not (page.changed or page.removed):
-        page = _changes(path, page.cursor, 100, look)
-    return bool(page.changed or page.removed)
-
-
-def _since(cursor: str | None, life: Life) -> int:
-    if cursor is None:
-        return 0
-    name, _, number = cursor.partition("-")
-    if name != life.id or not (number.isascii() and number.isdigit()):
-        raise CursorGone
-    if not life.floor <= int(number) <= life.sequence:
-        raise CursorGone
-    return int(number)

@@ -11,7 +11,7 @@ from cozysync.gateway.shown import ShownTree
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
-from cozysync_conflict import NodeId
+from cozysync_conflict import ROOT, NodeId
 
 T = TypeVar("T")
 
@@ -45,7 +45,8 @@ class Follower:
 
     def end(self) -> None:
         """Listen no more."""
-        self._ledger.listeners.remove(self._heard)
+        if self._heard in self._ledger.listeners:
+            self._ledger.listeners.remove(self._heard)
 
     async def run(self) -> None:
         """Follow for ever."""
@@ -65,6 +66,8 @@ class Follower:
         # Nobody adds to it now: the ledger tells before it begins with other work.
         touched, self._touched = self._touched, set()
         try:
+            if ROOT in touched:  # a snapshot may have left out what was deleted long ago
+                touched |= set(self._index.here.nodes())
             if touched:
                 self._update(touched)
         except BaseException:

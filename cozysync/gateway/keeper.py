@@ -47,11 +47,6 @@ class Keeper:
         self._link = link
         self._remote = remote
         self._seams = seams
-        self._known = KnownChunks(ledger.replica.database.path)
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._known.close()
 
     async def keep(self, staged: Path, mtime_ns: int) -> Kept:
         """Take a file in. Raises `NoRoom`, `Unavailable`, or `OSError` for the file itself."""
@@ -88,10 +83,14 @@ class Keeper:
                 raise _unkept(error) from error
             note(Pack(pack.id, b"", pack.locations))
 
-        ingest = Ingest(self._ledger.keys, self._known, emit)
-        with staged.open("rb") as file:
-            ingested = ingest.file(file, staged.stat().st_size, mtime_ns)
-        ingest.flush()
+        known = KnownChunks(self._ledger.replica.database.path)
+        try:
+            ingest = Ingest(self._ledger.keys, known, emit)
+            with staged.open("rb") as file:
+                ingested = ingest.file(file, staged.stat().st_size, mtime_ns)
+            ingest.flush()
+        finally:
+            known.close()
         return ingested
 
     async def _deliver(self, packs: list[PackId]) -> None:
