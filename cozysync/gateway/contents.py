@@ -116,9 +116,7 @@ class Away(Exception):
     """The server has been away for too long."""
 
 
-async def while_reachable(
-    link: Link, work: Callable[[], Awaitable[T]], away_s: float = AWAY_S
-) -> T:
+async def while_reachable(link: Link, work: Callable[[], Awaitable[T]]) -> T:
     """The result of work that waits for the server; raises `Away` when that stays away."""
     done: list[T] = []
     failed: list[Exception] = []
@@ -135,7 +133,7 @@ async def while_reachable(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(attempt)
         away = 0.0
-        while away < away_s:
+        while away < AWAY_S:
             await trio.sleep(_LOOK_S)
             away = 0.0 if link.reachable else away + _LOOK_S
         nursery.cancel_scope.cancel()

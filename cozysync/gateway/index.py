@@ -18,6 +18,9 @@ from cozysync_conflict import ROOT, Kind, NodeId, kind_of
 FORM = 1
 """Changes with the tables; an index of another form is made anew."""
 
+SYNCHRONOUS = "FULL"
+"""A cursor that was given out must not mean something else after a power cut."""
+
 GONE_KEPT = 200_000
 """Departed paths that are remembered: cursors from before them are refused."""
 
@@ -327,8 +330,7 @@ def _above(path: bytes) -> Iterator[bytes]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    # A cursor that was given out must not mean something else after a power cut.
-    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
     return connection
 
 

@@ -9,7 +9,8 @@ from tests.suites.view_contract import ViewContract
 
 class TestEngineView(ViewContract):
     @pytest.fixture
-    async def view(self, tmp_path):
+    async def view(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("cozysync.gateway.index.SYNCHRONOUS", "OFF")
         async with fleet(tmp_path, "ann") as ours, view_of(ours.members[0].engine) as view:
             await view.make_directory("/Documents")
             yield view

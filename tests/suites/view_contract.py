@@ -4,6 +4,7 @@ Subclass, and give the fixture `view`: one with the folder `Documents`, empty, a
 """
 
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 import trio
@@ -108,32 +109,30 @@ class ViewContract:
             assert (await view.entry(f"{D}/{name}")).name == name
         assert len(await view.children(D)) == 9
 
-    @pytest.mark.parametrize(
-        "path",
-        ["", "a", "//", f"{D}/", f"{D}/..", f"{D}/../x", f"{D}/./a", f"{D}//a", f"{D}/a\0b", "/..",
-         f"{D}/{'x' * 256}", f"{D}/\ud800", D + "/abc" * 1100],
-    )  # fmt: skip
-    async def test_what_is_no_path_is_refused(self, view, path):
+    async def test_what_is_no_path_is_refused(self, view):
         staged = view.staging / "staged"
         staged.write_bytes(b"x")
-        for deed in (
-            lambda: view.entry(path),
-            lambda: view.children(path),
-            lambda: content(view, path),
-            lambda: view.write(path, staged),
-            lambda: view.make_directory(path),
-            lambda: view.remove(path),
-            lambda: view.move(path, f"{D}/b"),
-            lambda: view.copy(path, f"{D}/b"),
-            lambda: view.changes(path),
-        ):
-            with pytest.raises(BadPath):
-                await deed()
         await put(view, f"{D}/a", b"a")
-        with pytest.raises(BadPath):
-            await view.move(f"{D}/a", path)
-        with pytest.raises(BadPath):
-            await view.copy(f"{D}/a", path)
+        for path in (
+            "", "a", "//", f"{D}/", f"{D}/..", f"{D}/../x", f"{D}/./a", f"{D}//a", f"{D}/a\0b",
+            "/..", f"{D}/{'x' * 256}", f"{D}/\ud800", D + "/abc" * 1100,
+        ):  # fmt: skip
+            for deed in (
+                partial(view.entry, path),
+                partial(view.children, path),
+                partial(content, view, path),
+                partial(view.write, path, staged),
+                partial(view.make_directory, path),
+                partial(view.remove, path),
+                partial(view.move, path, f"{D}/b"),
+                partial(view.copy, path, f"{D}/b"),
+                partial(view.changes, path),
+                partial(view.move, f"{D}/a", path),
+                partial(view.copy, f"{D}/a", path),
+            ):
+                staged.write_bytes(b"x")
+                with pytest.raises(BadPath):
+                    await deed()
         assert await names(view, D) == ["a"]
 
     async def test_what_is_not_there_is_said(self, view):

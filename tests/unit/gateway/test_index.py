@@ -154,9 +154,9 @@ class Phone:
 
 
 @pytest.fixture
-def index(tmp_path):
+def index(tmp_path, monkeypatch):
+    monkeypatch.setattr("cozysync.gateway.index.SYNCHRONOUS", "OFF")
     made = ViewIndex(tmp_path / "index.db", random.Random(0).randbytes)
-    made._writer.execute("PRAGMA synchronous=OFF")
     yield made
     made.close()
 
