@@ -288,14 +288,17 @@ class FolderSync:
             raise
         self._receiving = Amount()
         self._touched |= waiting
-        if self._placing.unseen:
-            self._wake.set()
+        if self._placing.unseen and self._intake.held is None:
+            self._wake.set()  # what is in the way of something held is there until it is decided
 
     def _plan(self, touched: set[NodeId]) -> list[Step]:
         nodes: set[NodeId] = touched
         if not self._planned_all:
             nodes = touched | set(self._tree.everything()) | set(self._index.nodes())
             self._planned_all = True
+        if self._intake.held is not None:
+            # Gone from here and not from the vault: they are placed or deleted when it is decided.
+            nodes = nodes - self._intake.held.nodes
         return plan(nodes, self.node, self._tree.at_rest(), self._index, self._fold)
 
     # --- odds and ends ---------------------------------------------------------------------

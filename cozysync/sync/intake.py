@@ -200,26 +200,32 @@ class Intake:
         if count + self._guard.earlier >= ASK_FROM_ENTRIES:
             there = known(self._index)
         if not self._guard.holds(count, there, now_s, doubtful=is_moved):
-            self.held = None
+            self._hold(None)
             self._guard.passed(count, now_s)
             return True
-        self.held = held(findings, self._index, count, self._guard.earlier, moved=is_moved)
+        found = held(findings, self._index, count, self._guard.earlier, moved=is_moved)
+        self._hold(found)
         verdict = self.verdict
-        if verdict is None or verdict.seen != self.held.seen:
+        if verdict is None or verdict.seen != found.seen:
             return False
         verdict.taken = True
         if not verdict.allow:
-            self._put_back(self.held.nodes)
+            self._put_back(found.nodes)
         self._guard.decided()
         self._footing.remember()
-        self.held = None
+        self._hold(None)
         return verdict.allow
+
+    def _hold(self, found: Held | None) -> None:
+        """Hold these; what was held and is not any more has not been planned meanwhile."""
+        before, self.held = self.held, found
+        if before is not None:
+            self.unplaced |= before.nodes - (found.nodes if found is not None else frozenset())
 
     def _put_back(self, nodes: frozenset[NodeId]) -> None:
         """Forget that these were ever here: the next plan brings them from the vault."""
         with self._ledger.replica.database.transaction():
             self._index.remove(nodes)
-        self.unplaced |= nodes
 
     async def _send(self, jobs: Sequence[Job]) -> list[Unscannable]:
         """Send and author contents; returns the files that could not be read."""

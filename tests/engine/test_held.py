@@ -65,6 +65,33 @@ async def test_only_what_was_shown_is_decided_about(tmp_path):
         assert len(bob.hands.texts()) == COUNT + 1
 
 
+@pytest.mark.parametrize("allow", [True, False], ids=["approved", "denied"])
+async def test_what_is_held_is_left_alone_until_it_is_decided(tmp_path, allow):
+    """An edit of it elsewhere was fetched and staged over and over, without a pause."""
+    async with filled(tmp_path) as both:
+        ann, bob = both.members
+        ann.hands.delete("d")
+        await held(ann)
+        bob.hands.write("d/0", "edited")
+        bob.hands.write("new", "comes all the same")
+        await bob.settle()
+        staged = []
+        disk = ann.hands._disk
+        disk._before = lambda deed, *paths: staged.append(paths) if deed == "create" else None
+        await ann.until(lambda: "new" in ann.hands.texts())
+        found = await held(ann)
+        assert not any(node(bob, "d/0").hex().encode() in path for (path,) in staged)
+        await decide(ann, found, allow=allow)
+        tree = await both.settle()
+        assert tree["d/0"] == "edited"
+        assert len(tree) == (3 if allow else COUNT + 2)
+
+
+def node(member, path):
+    ((folder, _),) = member.engine._folders.values()
+    return folder._index.find(path.encode())
+
+
 async def test_a_slow_removal_is_held_in_the_end(tmp_path):
     async with filled(tmp_path) as both:
         ann, bob = both.members

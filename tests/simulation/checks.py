@@ -1,6 +1,7 @@
 """What must hold whatever happened. Each check yields what is wrong, a sentence each."""
 
 from cozysync_conflict import Kind
+from tests.simulation import bounds
 from tests.simulation.diary import words
 from tests.suites.memory_disk import contents
 
@@ -44,6 +45,12 @@ def whole_files(device, diary):
     for path, node in contents(device.files.root).items():
         if node.kind is Kind.FILE and not diary.is_whole(node.data):
             yield f"{path!r} on {device.name} holds a piece of a file: {node.data[:60]!r}"
+
+
+def in_bounds(devices):
+    for device in devices:
+        yield from (f"{device.name}: {each}" for each in device.strays)
+    yield from bounds.real.found
 
 
 def server_keeps(server):

@@ -11,13 +11,13 @@ from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.seams import Seams
 from cozysync.vault import load_secrets
+from tests.simulation import bounds
 from tests.simulation.chance import Ended
 from tests.simulation.network import Line
 from tests.suites.memory_disk import FileSystem, MemoryDisk
 
 ENGINE = "engine"
 FOLDER = "/work"
-LOOKING = frozenset({"listing", "lstat", "open", "read", "readlink", "room"})
 _SETUP = (PRIVATE, STAGING, ASIDE, TRASH)
 
 
@@ -78,6 +78,7 @@ class Device:
         self.loosely = False
         self.between = lambda _deed, _paths: None
         self.crashed = lambda _device, _power: None
+        self.strays = []
         self._watches = []
 
     @property
@@ -125,7 +126,8 @@ class Device:
         self._trace.count("power lost" if power else "engine killed")
         old = self.home.root
         self._generation += 1
-        shutil.copytree(old, self.home.root, ignore=shutil.ignore_patterns("*-shm"))
+        with bounds.real.within(self._root):  # also in the middle of the engine's work
+            shutil.copytree(old, self.home.root, ignore=shutil.ignore_patterns("*-shm"))
         self.life.over, self.engine = True, None
         self._scope.cancel()
         self._watches = []
@@ -158,7 +160,8 @@ class _Offload:
         if self._device._chance.random() < 0.3:
             await trio.sleep(self._device._chance.uniform(0, 0.05))
         self._life.point("before work")
-        result = work()
+        with bounds.real.within(self._device.home.root):
+            result = work()
         self._life.point("after work")
         return result
 
@@ -182,10 +185,11 @@ class _Ground:
     def _before(self, deed, *paths):
         self._life.check()
         self._device._trace(self._device.name, deed, *paths)
+        self._device.strays += bounds.strays(deed, paths)
         self._life.point(deed)
         self._device.between(deed, paths)
         self._life.check()
-        if deed not in LOOKING:
+        if deed not in bounds.LOOKING:
             for path in paths:
                 if not path.startswith(PRIVATE):
                     self._device.hint(path)

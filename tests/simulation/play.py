@@ -1,5 +1,6 @@
 """One run from one seed: a vault is furnished, perturbed, left in peace, and looked at."""
 
+import contextlib
 import shutil
 import tempfile
 from collections import Counter
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import trio
 
-from tests.simulation import checks, repeatable
+from cozysync.sync.inbox import LookAgain
+from tests.simulation import bounds, checks, repeatable
 from tests.simulation.chance import Chance, Restless, Trace
 from tests.simulation.device import Clock, Device
 from tests.simulation.diary import Diary, words, words_in
@@ -47,7 +49,8 @@ def play(seed, told=None, faults=""):
     master, vault = template()
     root = Path(tempfile.mkdtemp(prefix="cozysync-play-", dir=memory_directory()))
     try:
-        repeatable.run(seed, lambda: _World(root, master, vault, chance, played, told).run())
+        with bounds.real.within(root):
+            repeatable.run(seed, lambda: _World(root, master, vault, chance, played, told).run())
     finally:
         shutil.rmtree(root)
     return played
@@ -59,6 +62,7 @@ class _World:
         self._chance, self._played = chance, played
         self._trace = Trace(trio.current_time, told)
         self._diary = Diary()
+        self._means_it = False
 
     async def run(self):
         begun = trio.current_time()
@@ -149,13 +153,13 @@ class _World:
 
     async def _coda(self):
         """Deletes in peace: what is gone stays gone, whoever starts again."""
+        self._means_it = True
         person = self._chance.choice(self.people)
-        before = words_in(self.devices[0].files.root, private=False)
+        before = words_in(person._device.files.root, private=False)
         for _ in range(3):
             person._mass_delete()
+        gone = before - words_in(person._device.files.root, private=False)
         await self._settle()
-        after = words_in(person._device.files.root, private=False)
-        gone = before - after
         for device in self.devices:
             device.crash(power=False)
         await self._settle()
@@ -202,9 +206,22 @@ class _World:
                 outcomes = [await device.engine.settle() for device in self.devices]
                 if all(each.in_sync for each in outcomes) and self.server.position() == before:
                     return
+                await self._decide()
                 reasons = "; ".join(r for each in outcomes for r in each.reasons) or "it goes on"
                 await trio.sleep(7)
         self._wrong("settling", [f"it never settles: {reasons}"])
+
+    async def _decide(self):
+        """Somebody sees what is held and says whether it was meant; in the coda it was."""
+        for device in self.devices:
+            for held in device.engine.approvals.list():
+                allow = self._means_it or self._chance.random() < 0.7
+                self._trace(device.name, "approves" if allow else "denies", held["count"])
+                self._trace.count("deletions held")
+                with contextlib.suppress(LookAgain):
+                    await device.engine.approvals.decide(
+                        Path(held["path"]), held["seen"], allow=allow
+                    )
 
     def _is_still(self, position, when):
         now = self.server.position()
@@ -212,6 +229,7 @@ class _World:
             self._wrong(when, [f"{now - position} entries were written though nobody did anything"])
 
     def _check(self, when):
+        self._wrong(when, checks.in_bounds(self.devices))
         self._wrong(when, checks.converged(self.devices))
         self._wrong(when, checks.nothing_lost(self.devices, self._diary))
         for device in self.devices:
