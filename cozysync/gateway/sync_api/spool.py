@@ -33,7 +33,7 @@ async def spooled(asked: Asked, most: int) -> AsyncIterator[Path]:
     staged = asked.view.staging / f"{SPOOLED}{os.urandom(16).hex()}"
     await check_room(asked.view, int(length) if length.isdecimal() else 0)
     try:
-        with await trio.to_thread.run_sync(partial(open_new, staged)) as file:
+        with await trio.to_thread.run_sync(partial(created, staged)) as file:
             size = 0
             async with aclosing(pieces_of(asked.request)) as pieces:
                 async for piece in pieces:
@@ -53,7 +53,7 @@ async def kept(view: View, data: bytes) -> AsyncIterator[Path]:
     staged = view.staging / f"{SPOOLED}{os.urandom(16).hex()}"
     await check_room(view, len(data))
     try:
-        with await trio.to_thread.run_sync(partial(open_new, staged)) as file:
+        with await trio.to_thread.run_sync(partial(created, staged)) as file:
             await trio.to_thread.run_sync(file.write, data)
         yield staged
     finally:
@@ -92,7 +92,7 @@ async def pieces_of(request: Request) -> AsyncGenerator[bytes, None]:
         yield b"".join(held)
 
 
-def open_new(path: Path) -> BinaryIO:
+def created(path: Path) -> BinaryIO:
     """A new file for bytes, for nobody else's eyes."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     return os.fdopen(handle, "wb")
