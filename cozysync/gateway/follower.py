@@ -33,15 +33,16 @@ class Follower:
         """Set when something may have changed; another one stands here then."""
 
     async def begin(self) -> None:
-        """Listen from now on, and compare everything once."""
+        """Listen from now on, and compare everything, unless nothing has happened meanwhile."""
         self._ledger.listeners.append(self._heard)
+        if await self._ledger.do(self._agrees):
+            return
         known = set(await self.look(Look.nodes))
         shown = await self._ledger.do(lambda: list(ShownTree(self._ledger).everything()))
         nodes = [*shown, *known.difference(shown)]
         for at in range(0, len(nodes), _TOGETHER):
-            some = nodes[at : at + _TOGETHER]
-            await self._ledger.do(partial(self._update, some, deep=False))
-        await self.catch_up()
+            await self._ledger.do(partial(self._compare, nodes[at : at + _TOGETHER]))
+        await self._ledger.do(self._take_over)
 
     def end(self) -> None:
         """Listen no more."""
@@ -63,16 +64,8 @@ class Follower:
 
     def caught_up(self) -> Look:
         """The index with all that the ledger has told; work of `Ledger.do`."""
-        # Nobody adds to it now: the ledger tells before it begins with other work.
-        touched, self._touched = self._touched, set()
-        try:
-            if ROOT in touched:  # a snapshot may have left out what was deleted long ago
-                touched |= set(self._index.here.nodes())
-            if touched:
-                self._update(touched)
-        except BaseException:
-            self._touched |= touched
-            raise
+        if self._touched:
+            self._take_over()
         return self._index.here
 
     async def look(self, question: Callable[[Look], T]) -> T:
@@ -85,8 +78,26 @@ class Follower:
         async with self._reading:
             return await self._seams.offload(work)
 
-    def _update(self, nodes: list[NodeId] | set[NodeId], *, deep: bool = True) -> None:
-        self._index.update(nodes, ShownTree(self._ledger), deep=deep)
+    def _take_over(self) -> None:
+        # Nobody adds to it now: the ledger tells before it begins with other work.
+        touched, self._touched = self._touched, set()
+        try:
+            if ROOT in touched:  # a snapshot may have left out what was deleted long ago
+                touched |= set(self._index.here.nodes())
+            self._index.update(touched, ShownTree(self._ledger), seen=self._state())
+        except BaseException:
+            self._touched |= touched
+            raise
+
+    def _compare(self, nodes: list[NodeId]) -> None:
+        self._index.update(nodes, ShownTree(self._ledger), deep=False)
+
+    def _agrees(self) -> bool:
+        return self._index.here.seen() == self._state()
+
+    def _state(self) -> bytes:
+        """Which operations are in: what the tree shows depends on nothing else."""
+        return repr(sorted(self._ledger.replica.tree.vector().items())).encode()
 
     def _heard(self, nodes: set[NodeId]) -> None:
         self._touched |= nodes

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from cozysync.vault import Entropy
 from cozysync_conflict import ROOT, Kind, NodeId, kind_of
 
-FORM = 1
+FORM = 2
 """Changes with the tables; an index of another form is made anew."""
 
 SYNCHRONOUS = "FULL"
@@ -26,7 +26,7 @@ GONE_KEPT = 200_000
 
 _TABLES = """
 CREATE TABLE life (id TEXT NOT NULL, form INTEGER NOT NULL, sequence INTEGER NOT NULL,
-    floor INTEGER NOT NULL);
+    floor INTEGER NOT NULL, seen BLOB NOT NULL);
 CREATE TABLE entry (
     node BLOB PRIMARY KEY, parent BLOB NOT NULL, path BLOB NOT NULL, digest BLOB NOT NULL,
     mtime INTEGER NOT NULL, size INTEGER NOT NULL, executable INTEGER NOT NULL,
@@ -108,10 +108,13 @@ class ViewIndex:
 
     # --- following the replica ---------------------------------------------------------------
 
-    def update(self, touched: Iterable[NodeId], shown: Shown, *, deep: bool = True) -> bool:
-        """Take over what is shown of these nodes now; returns whether anything is different.
+    def update(
+        self, touched: Iterable[NodeId], shown: Shown, *, seen: bytes = b"", deep: bool = True
+    ) -> None:
+        """Take over what is shown of these nodes now.
 
-        What a directory brings with it, or takes along, is found by itself if `deep`.
+        What a directory brings with it, or takes along, is found by itself if `deep`. `seen` names
+        the state of the tree that the index then agrees with; nothing while it need not agree.
         """
         with _transaction(self._writer):
             here = self.here
@@ -119,7 +122,7 @@ class ViewIndex:
             changes.consider(touched)
             if changes.found:
                 self._take(changes, here.life())
-            return bool(changes.found)
+            self._writer.execute("UPDATE life SET seen = ?", (seen,))
 
     @property
     def here(self) -> "Look":
@@ -198,7 +201,7 @@ class ViewIndex:
                     for statement in _TABLES.split(";"):
                         connection.execute(statement)
                     life = (self._entropy(8).hex(), FORM)
-                    connection.execute("INSERT INTO life VALUES (?, ?, 0, 0)", life)
+                    connection.execute("INSERT INTO life VALUES (?, ?, 0, 0, x'')", life)
         except BaseException:
             connection.close()
             raise
@@ -219,6 +222,10 @@ class Look:
         """The form of its tables."""
         row = self._connection.execute("SELECT form FROM life").fetchone()
         return int(row[0]) if row is not None else None
+
+    def seen(self) -> bytes:
+        """The state of the tree that it agrees with, as `update` was told."""
+        return bytes(self._connection.execute("SELECT seen FROM life").fetchone()[0])
 
     def at(self, path: bytes) -> Known | None:
         """What stands at a path; while two do, always the same of them."""

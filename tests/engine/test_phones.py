@@ -7,6 +7,7 @@ import trio
 
 from cozysync.gateway.engine_view import view_of
 from cozysync.gateway.errors import NoRoom, NotDirectory, NotFound, Unavailable
+from cozysync.gateway.follower import Follower
 from cozysync.gateway.view import ABSENT, Outcome
 from cozysync.sync.remote import Refused
 from cozysync_protocol import ErrorCode
@@ -376,7 +377,8 @@ async def test_a_folder_that_is_given_up_here_stays_in_the_view(tmp_path):
         assert ann.hands.texts() == {"f": "one"}
 
 
-async def test_cursors_and_versions_outlive_a_restart(tmp_path):
+async def test_cursors_and_versions_outlive_a_restart(tmp_path, monkeypatch):
+    compared = []
     async with fleet(tmp_path, "ann", "bob") as people:
         ann, bob = people.members
         bob.hands.mkdir("d")
@@ -387,10 +389,12 @@ async def test_cursors_and_versions_outlive_a_restart(tmp_path):
             before = await view.entry(W)
             inner = await view.entry(f"{W}/d")
         await ann.stop()
+        monkeypatch.setattr(Follower, "_compare", _noted(Follower._compare, compared))
         await ann.start()
         async with view_of(ann.engine) as view:
             assert await everything(view, W, cursor) == ([], [], cursor)
             assert await view.entry(W) == before
+            assert compared == []
         await ann.stop()
         bob.hands.move("d", "e")
         await bob.settle()
@@ -402,5 +406,14 @@ async def test_cursors_and_versions_outlive_a_restart(tmp_path):
             assert {each.path for each in removed} == {f"{W}/d", f"{W}/d/f"}
             assert (await view.entry(W)).version != before.version
             assert (await view.find(inner.node)).path == f"{W}/e"
+            assert compared
             with pytest.raises(NotFound):
                 await view.entry(f"{W}/d")
+
+
+def _noted(work, calls):
+    def noted(*args):
+        calls.append(args)
+        return work(*args)
+
+    return noted
