@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from cozysync.daemon.control_gate import HOST
 from cozysync.sync.home import Home
 from cozysync.vault.errors import CozyError, ExitCode
 
@@ -66,7 +67,9 @@ class Client:
     def _answer(self, method: str, path: str, **rest: Any) -> httpx.Response:
         rest.setdefault("timeout", ANSWER_S)
         transport = httpx.HTTPTransport(uds=str(self._home.socket))
-        with httpx.Client(transport=transport, base_url="http://daemon", trust_env=False) as client:
+        with httpx.Client(
+            transport=transport, base_url=f"http://{HOST}", trust_env=False
+        ) as client:
             try:
                 response = client.request(method, path, **rest)
             except httpx.TimeoutException:

@@ -66,11 +66,11 @@ def route(method: str, path: str, handler: Handler) -> Route:
     return Route(path, guarded, methods=[method])
 
 
-def problem(error: CozyError) -> Response:
+def problem(error: CozyError, status: HTTPStatus | None = None) -> Response:
     """An error as problem details."""
-    status = HTTPStatus.BAD_REQUEST
-    if error.exit_code not in (ExitCode.USAGE, ExitCode.ATTENTION):
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
+    if status is None:
+        theirs = error.exit_code in (ExitCode.USAGE, ExitCode.ATTENTION)
+        status = HTTPStatus.BAD_REQUEST if theirs else HTTPStatus.INTERNAL_SERVER_ERROR
     body = {
         "type": "about:blank",
         "title": type(error).__name__,

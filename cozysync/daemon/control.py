@@ -1,8 +1,8 @@
 """The control socket: how the command line talks to the daemon.
 
-HTTP with JSON over a Unix socket that only its owner may open. The handlers hold no knowledge of
-their own: each asks the engine and writes down the answer. An error comes as RFC 9457 problem
-details, with `remedy` and the `exit_code` that the command line ends with.
+HTTP with JSON over a Unix socket for its owner alone (`control_line`, `control_gate`). The handlers
+hold no knowledge of their own: each asks the engine and writes down the answer. An error comes as
+RFC 9457 problem details, with `remedy` and the `exit_code` that the command line ends with.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import trio
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +26,7 @@ from cozysync.daemon.answers import (
     text,
 )
 from cozysync.daemon.control_devices import device_routes
+from cozysync.daemon.control_gate import Gate
 from cozysync.daemon.control_held import held_routes
 from cozysync.daemon.control_past import past_routes
 from cozysync.daemon.control_trust import trust_routes
@@ -106,6 +108,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             *device_routes(slot),
             route("POST", "/v1/stop", stop_daemon),
         ],
+        middleware=[Middleware(Gate)],
         exception_handlers={404: not_found, 405: not_found},
     )
     app.router.redirect_slashes = False

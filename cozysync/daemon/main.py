@@ -4,16 +4,12 @@ import logging
 import signal
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
 
-import hypercorn.trio
 import trio
-from hypercorn.config import Config as Hypercorn
-from starlette.applications import Starlette
 
 from cozysync.daemon.config import Config
 from cozysync.daemon.control import create_control
+from cozysync.daemon.control_line import serve_control
 from cozysync.daemon.embedded import EmbeddedServer
 from cozysync.daemon.engine_slot import EngineSlot
 from cozysync.daemon.log import start_log, stop_log
@@ -22,10 +18,6 @@ from cozysync.daemon.supervise import Supervisor, plain_error
 from cozysync.sync.engine import Engine
 from cozysync.sync.home import Home
 from cozysync.sync.seams import real_seams
-
-# A client that still waits for an answer is let go after so long.
-LAST_ANSWERS_S = 1.0
-_OWNER_ONLY = 0o177
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +61,7 @@ async def _daemon(home: Home, config: Config, passphrase: str | None) -> None:
         await nursery.start(partial(supervisor.keep, "engine", slot.run))
         control = create_control(slot, Pairings(nursery), stopping.set)
         _log.info("the daemon is at work on %s", home.root)
-        await _serve(control, home.prepare_socket(), stopping)
+        await serve_control(control, home.prepare_socket(), stopping)
         _log.info("the daemon stops")
         nursery.cancel_scope.cancel()
     home.socket.unlink(missing_ok=True)
@@ -78,18 +70,6 @@ async def _daemon(home: Home, config: Config, passphrase: str | None) -> None:
 def _build(passphrase: str | None, home: Home, config: Config) -> Engine:
     ask = (lambda: passphrase) if passphrase is not None else None
     return Engine(home, config=config.engine, seams=real_seams(), ask=ask)
-
-
-async def _serve(control: Starlette, socket: Path, stopping: trio.Event) -> None:
-    settings = Hypercorn()
-    settings.bind = [f"unix:{socket}"]
-    settings.umask = _OWNER_ONLY
-    settings.accesslog = None
-    settings.errorlog = logging.getLogger("hypercorn")
-    settings.graceful_timeout = LAST_ANSWERS_S
-    await hypercorn.trio.serve(
-        cast(Any, control), settings, shutdown_trigger=stopping.wait, mode="asgi"
-    )
 
 
 async def _heed_signals(stop: Callable[[], None]) -> None:

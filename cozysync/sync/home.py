@@ -16,6 +16,7 @@ from typing import Self
 
 import appdirs
 
+from cozysync.sync.privacy import make_private
 from cozysync.vault.errors import CozyError, ExitCode
 
 VARIABLE = "COZYSYNC_HOME"
@@ -156,9 +157,10 @@ class Home:
             raise NoVault(self.root)
 
     def prepare(self) -> None:
-        """Make the directories, for this user only."""
+        """Make the directories, for this user only; raises `NotPrivate`."""
+        remedy = f"Give it back to yourself, or set {VARIABLE} to a directory of your own."
         for directory in (self.root, self.config_dir, self.log_dir):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(directory, remedy)
 
     def prepare_socket(self) -> Path:
         """Make room for the control socket and return its path; to be called under the lock.
@@ -168,13 +170,7 @@ class Home:
         self.socket_pointer.unlink(missing_ok=True)
         path = self.socket
         if path.parent != self.root:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = path.parent.lstat()
-            if found.st_uid != os.getuid() or found.st_mode & 0o077:
-                raise CozyError(
-                    f"The directory {path.parent} for the control socket is open to others.",
-                    f"Remove it, or use a shorter {VARIABLE} than {self.root}.",
-                )
+            make_private(path.parent, f"Remove it, or use a shorter {VARIABLE} than {self.root}.")
             self.socket_pointer.write_text(f"{path}\n")
         path.unlink(missing_ok=True)
         return path
