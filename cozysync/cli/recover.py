@@ -16,8 +16,32 @@ from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.recover import Recovered, recover_vault
 from cozysync.sync.seams import real_seams
 from cozysync.sync.trust import NobodyVouches, ServerTrust
-from cozysync.vault import RootKeys, show_fingerprint
+from cozysync.vault import CozyError, ExitCode, RootKeys, show_fingerprint
 from cozysync_protocol import ROOT_DEVICE
+
+_WHO_ANSWERS = """\
+Nothing vouches for the server at {url}. This is the key of whoever answers there:
+
+    {key}
+
+From now on the server is known by it. Compare it with what cozysync server key prints at the
+server, or with server_key in config.toml of another device of yours.
+Whoever answers learns neither your phrase nor what is in your files, whatever key it has, and can
+make nothing up: all is signed by your devices. But a false server could show you an older state of
+your vault, hold back what is new, and see when you write and how much."""
+
+
+class KeyUnknown(CozyError):
+    """Nothing vouches for whoever answers, and nobody is there to ask."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, url: str, key: str) -> None:
+        super().__init__(
+            f"Nothing vouches for the server at {url}, which answers with the key {key}.",
+            "Say --server-key with what cozysync server key prints at the server; or, if you take "
+            "whoever answers for it, --trust-this-server.",
+        )
 
 
 def recover(
@@ -30,12 +54,20 @@ def recover(
             "--server-key", metavar="KEY", help="What `cozysync server key` prints on the server."
         ),
     ] = None,
+    trust_this_server: Annotated[
+        bool,
+        typer.Option(
+            "--trust-this-server",
+            help="Believe the key that answers, though nothing vouches for it, and do not ask.",
+        ),
+    ] = False,
     device: Device = None,
     json: Json = False,
 ) -> None:
     """Bring this device into your vault by the 24 words, with no other device at hand.
 
-    The words are read from the terminal, or from standard input.
+    The words are read from the terminal, or from standard input. The key of a server that nothing
+    vouches for is shown, and asked about; where nobody can be asked, it must be given.
     """
     home = Home.locate()
     if home.has_vault:
@@ -47,7 +79,7 @@ def recover(
         if server is not None or server_key is not None:
             # Not the key of a server that an earlier attempt named.
             changes["server_key"] = server_key or ""
-        config = _meet(home, change(home.config_file, changes))
+        config = _meet(home, change(home.config_file, changes), trusting=trust_this_server)
         root = RootKeys.from_phrase(read_phrase())
         found = trio.run(_recover, home, config, root, device or device_name())
         home.phrase_unchecked.unlink(missing_ok=True)
@@ -61,11 +93,10 @@ def recover(
     typer.echo("Next: cozysync up FOLDER   (what the vault has by that name comes back)")
 
 
-def _meet(home: Home, config: Config) -> Config:
+def _meet(home: Home, config: Config, *, trusting: bool) -> Config:
     """The configuration with the server's key, learnt now when nothing tells it.
 
-    Every entry of the log is signed, so that a false server could at most hold back what is new,
-    and see what the server sees; the person can compare the key.
+    Raises `KeyUnknown` where nobody can be asked whether it is the right one.
     """
     url, trust = config.engine.server or "", config.trust
     try:
@@ -74,11 +105,11 @@ def _meet(home: Home, config: Config) -> Config:
         trust = ServerTrust(anyone=True)
         trio.run(check_server, url, trust)
         key = show_fingerprint(trust.seen)
-        typer.echo(
-            f"Nothing vouches for the server, so it is known from now on by its key:\n    {key}\n"
-            "Compare it with what cozysync server key prints there, if you can.",
-            err=True,
-        )
+        if not trusting and not sys.stdin.isatty():
+            raise KeyUnknown(url, key) from None
+        typer.echo(_WHO_ANSWERS.format(url=url, key=key), err=True)
+        if not trusting:
+            typer.confirm("Is it the same key?", abort=True, err=True)
         return change(home.config_file, {"server_key": key})
     return config
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bench.processes import Server, begin_vault, pair
+from tests.system.terminal import Terminal
 from tests.system.test_recovery import new_vault, told
 from tests.system.world import PATIENCE_S, Device, run, tree
 
@@ -111,16 +112,36 @@ def test_invitations_that_do_not_lead_to_the_server(tmp_path, server):
     run(home, *init, code)  # none of these has used it up
 
 
-def test_whoever_recovers_is_shown_the_key_or_names_it(tmp_path, server):
+def test_whoever_recovers_is_asked_about_the_key_or_names_it(tmp_path, server):
     phrase = new_vault(server, tmp_path / "ann")["phrase"]
     home = tmp_path / "home"
     recover = ["recover", "--server", server.url]
     wrong = told(home, phrase, *recover, "--server-key", "A" * 42 + "E")
     assert wrong.returncode == 5, wrong
-    done = told(home, phrase, *recover)
-    assert done.returncode == 0, done.stderr
-    assert key_of(server) in done.stderr
+    unasked = told(home, phrase, *recover)
+    assert unasked.returncode == 2, unasked
+    assert key_of(server) in unasked.stderr
+    assert "--server-key" in unasked.stderr
+    assert not (home / "secrets").exists()
+    assert not key_in(home)
+    person = Terminal(home, *recover)
+    person.expect(key_of(server))
+    person.expect("older state")
+    person.expect("same key")
+    person.type("n")
+    assert person.ended() == 1
+    assert not key_in(home)
+    person = Terminal(home, *recover)
+    person.expect("same key")
+    person.type("y")
+    person.expect("word 1")
+    person.type(phrase)
+    assert person.ended() == 0, person.shown
     assert key_in(home) == key_of(server)
+    trusting = told(tmp_path / "trusting", phrase, *recover, "--trust-this-server")
+    assert trusting.returncode == 0, trusting.stderr
+    assert key_of(server) in trusting.stderr
+    assert key_in(tmp_path / "trusting") == key_of(server)
     named = told(tmp_path / "named", phrase, *recover, "--server-key", key_of(server))
     assert named.returncode == 0, named.stderr
     assert "vouches" not in named.stderr
