@@ -102,8 +102,8 @@ def leave(
 def _about(device: dict[str, Any]) -> str:
     if device["revoked"]:
         return "revoked"
-    seen = device["last_seen"]
-    wrote = f"last wrote {moment(seen)}" if seen is not None else "has written nothing yet"
+    last = device["last_written"]
+    wrote = f"last wrote {moment(last)}" if last is not None else "no write of it is known here"
     return f"{wrote}, position {device['position']}" + (" (this device)" if device["this"] else "")
 
 

@@ -31,7 +31,7 @@ from cozysync_protocol import Info
 
 # Below this a larger file, or the next wave of a new device, meets a full disk.
 LITTLE_ROOM = 1 << 30
-LONG_UNSEEN_S = 90 * 86_400
+LONG_QUIET_S = 90 * 86_400
 
 _LOCKS = {
     LockKind.NOTHING: "without another lock",
@@ -246,13 +246,13 @@ def _watching(status: Report) -> Found:
 
 def _devices(status: Report, now_s: float) -> Found:
     for each in status["devices"]:
-        seen = each["last_seen"]
-        if each["this"] or each["revoked"] or seen is None or now_s - seen < LONG_UNSEEN_S:
+        wrote = each["last_written"]
+        if each["this"] or each["revoked"] or wrote is None or now_s - wrote < LONG_QUIET_S:
             continue
         yield Finding(
             "devices",
             Grade.ADVICE,
-            f"«{each['name']}» has written nothing for {(now_s - seen) / 86_400:.0f} days.",
+            f"«{each['name']}» has written nothing for {(now_s - wrote) / 86_400:.0f} days.",
             "If it is lost: cozysync devices revoke NAME. If it is only at rest, all is well.",
         )
 

@@ -95,7 +95,7 @@ class Members:
         names = self._ledger.device_names() if state.devices else {}
         settings, me = self._ledger.replica.settings, self._ledger.device.id
 
-        def last_seen(device: DeviceId) -> float | None:
+        def wrote(device: DeviceId) -> float | None:
             time = settings.get_int(last_written(device))
             return seconds(time) if time else None
 
@@ -103,7 +103,7 @@ class Members:
             DeviceStatus(
                 name=names[device],
                 id=device.hex(),
-                last_seen=last_seen(device),
+                last_written=wrote(device),
                 position=state.position if device == me else each.seen,
                 this=device == me,
                 revoked=each.revoked,

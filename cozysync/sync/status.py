@@ -70,13 +70,15 @@ class ServerStatus:
 class DeviceStatus:
     """A device that is, or was, in the vault.
 
-    `last_seen` is when it last wrote something, in seconds since 1970 by its own clock, and None
-    when it never did; `position` how far it had read the log by then.
+    `last_written` is when it last changed a file, in seconds since 1970 by its own clock, and None
+    when this device has heard of no change of it (it may have begun with a snapshot of later).
+    `position` is how far it had read the log when it last wrote an entry; for this device, how far
+    it has now. When a device was last connected, only the server knows.
     """
 
     name: str
     id: str
-    last_seen: float | None
+    last_written: float | None
     position: int
     this: bool
     revoked: bool = False

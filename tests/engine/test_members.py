@@ -200,6 +200,6 @@ async def test_a_device_is_seen_by_what_it_wrote_last(tmp_path):
         bob.hands.write("b", "x")
         await office.settle()
         seen = {each.name: each for each in ann.engine.members.all()}
-        assert abs(seen["bob"].last_seen - office.now() / 1e9) < 3600
+        assert abs(seen["bob"].last_written - office.now() / 1e9) < 3600
         assert seen["bob"].position <= seen["ann"].position
         assert seen["ann"].this

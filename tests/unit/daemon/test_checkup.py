@@ -22,8 +22,8 @@ def home(tmp_path):
     return home
 
 
-def device(name, last_seen, *, this=False, revoked=False):
-    return {"name": name, "last_seen": last_seen, "this": this, "revoked": revoked}
+def device(name, last_written, *, this=False, revoked=False):
+    return {"name": name, "last_written": last_written, "this": this, "revoked": revoked}
 
 
 def status(home, **changes):
