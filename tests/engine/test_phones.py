@@ -341,6 +341,32 @@ async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         assert await names(view, W) == []
 
 
+async def test_a_database_without_room_is_said_and_keeps_what_was_answered(tmp_path):
+    async with phone_at(tmp_path) as (people, view):
+        [ann] = people.members
+        await view.make_directory("/Elsewhere")
+        ann.remote.unplug()
+        await ann.until(lambda: not ann.engine.link.reachable)
+        connection = ann.engine.replica.database.connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages + 2}")
+        written = []
+
+        async def write_on():
+            for n in range(1000):
+                await put(view, f"/Elsewhere/{n}", b"%d" % n * 300)
+                written.append(f"{n}")
+
+        with pytest.raises(NoRoom, match=r"replica\.db"):
+            await write_on()
+        assert await names(view, "/Elsewhere") == sorted(written)
+        connection.execute("PRAGMA max_page_count=1000000")
+        await put(view, "/Elsewhere/more", b"more")
+        ann.remote.plug()
+        await ann.settle()
+        assert await names(view, "/Elsewhere") == sorted([*written, "more"])
+
+
 async def test_a_pack_that_is_given_up_meanwhile_is_made_anew(tmp_path):
     async with phone_at(tmp_path) as (people, view):
         [ann] = people.members
