@@ -50,6 +50,9 @@ _DOWNLOADS = 4
 # For so long a write waits to be brought together with what others wrote.
 _MERGE_S = 30.0
 _AGAIN_S = 1.0
+# The latest time that a file bears, in 2116, and before 1970 the earliest: what phones say may be
+# anything, and what no disk can keep would stop the folders of others.
+_LATEST_NS = 1 << 62
 # How often a content is sealed anew because a pack that it leaned on was given up meanwhile.
 _ATTEMPTS = 5
 
@@ -194,7 +197,11 @@ class EngineView:
     ) -> Written:
         """See `View`."""
         await self._do(partial(self._writes.target, path, base))
-        time = self._seams.now_ns() if mtime_ns is None else mtime_ns
+        time = (
+            self._seams.now_ns()
+            if mtime_ns is None
+            else max(-_LATEST_NS, min(mtime_ns, _LATEST_NS))
+        )
         for _ in range(_ATTEMPTS):
             kept = await self._keeper.keep(staged, time)
             needed: set[PackId] = set()
