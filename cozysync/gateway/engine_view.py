@@ -197,11 +197,8 @@ class EngineView:
     ) -> Written:
         """See `View`."""
         await self._do(partial(self._writes.target, path, base))
-        time = (
-            self._seams.now_ns()
-            if mtime_ns is None
-            else max(-_LATEST_NS, min(mtime_ns, _LATEST_NS))
-        )
+        time = self._seams.now_ns() if mtime_ns is None else mtime_ns
+        time = max(-_LATEST_NS, min(time, _LATEST_NS))
         for _ in range(_ATTEMPTS):
             kept = await self._keeper.keep(staged, time)
             needed: set[PackId] = set()
@@ -251,31 +248,31 @@ class EngineView:
             return work()
 
     async def _written(self, authored: Authored) -> Written:
-        await self._merged(authored.node)
-        met, copies = await self._do(partial(self._writes.outcome, authored))
+        authored = await self._settled(authored)
         await self._follower.catch_up()
 
         def work(look: Look) -> Written:
             entry = entry_of(authored.node, look)
-            beside = [text(known.row.path) for node in copies if (known := look.node(node))]
-            if met is Met.MERGED and entry.version != authored.digest.hex():
+            if authored.met is Met.MERGED and entry.version != authored.digest.hex():
                 return Written(Outcome.MERGED, entry)
-            if met in (Met.BESIDE, Met.INBOX):
-                return Written(Outcome.CONFLICT, entry, tuple(sorted(beside)))
+            if authored.met in (Met.BESIDE, Met.INBOX):
+                copies = [known for node in authored.copies if (known := look.node(node))]
+                beside = sorted(text(known.row.path) for known in copies)
+                return Written(Outcome.CONFLICT, entry, tuple(beside))
             return Written(Outcome.WRITTEN, entry)
 
         return await self._look(work)
 
-    async def _merged(self, node: NodeId) -> None:
+    async def _settled(self, authored: Authored) -> Authored:
         """Wait for what has to be fetched first, as long as there is a server to fetch it from."""
-        is_waiting = partial(self._ledger.merges.is_waiting, node)
         with trio.move_on_after(_MERGE_S):
-            while True:
+            while authored.waits and self._engine.link.reachable:
                 news = self._follower.news
-                if not (await self._do(is_waiting) and self._engine.link.reachable):
-                    return
-                with trio.move_on_after(_AGAIN_S):
-                    await news.wait()
+                authored = await self._do(partial(self._writes.outcome, authored))
+                if authored.waits:
+                    with trio.move_on_after(_AGAIN_S):
+                        await news.wait()
+        return authored
 
     # --- changes -----------------------------------------------------------------------------
 
