@@ -8,7 +8,6 @@ import trio
 
 from cozysync.gateway.index import Look, ViewIndex
 from cozysync.gateway.shown import ShownTree
-from cozysync.replica import DatabaseUnusable
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
@@ -18,8 +17,6 @@ T = TypeVar("T")
 
 # Nodes compared in one piece of work at the start: others wait for that long.
 _TOGETHER = 5_000
-# When the disk has had no room, the index is tried again after so long.
-_RETRY_S = 5.0
 
 
 class Follower:
@@ -56,11 +53,7 @@ class Follower:
         """Follow for ever."""
         while True:
             await self._wake.wait()
-            try:
-                await self.catch_up()
-            except DatabaseUnusable:  # what is known can still be read
-                await trio.sleep(_RETRY_S)
-                self._wake.set()
+            await self.catch_up()
 
     async def catch_up(self) -> None:
         """Return when the index has all that the ledger has told."""

@@ -26,6 +26,9 @@ from cozysync_protocol import (
     next_head,
 )
 
+LOST_PACK_BYTES = 64
+"""What the note on a pack that is gone takes on the disk, about."""
+
 
 class TakingStore(Protocol):
     """What this needs of the store."""
@@ -62,19 +65,25 @@ class Returns:
         self._now_s = now_s
 
     def take_back(
-        self, vault: VaultId, frames: Sequence[LogFrame], invitation: str | None = None
+        self,
+        vault: VaultId,
+        frames: Sequence[LogFrame],
+        invitation: str | None = None,
+        room: Callable[[int], None] = lambda size: None,
     ) -> Position:
         """Take entries that this server has lost, each at the position and head that it had.
 
         All or none; what is here already changes nothing. Packs that they name and that are gone
-        are noted as lost. An invitation serves for this one vault until it expires. Returns the
-        log's end. Raises `ProtocolError` or `Refusal`: `FORK` where the log has gone on otherwise,
-        `CONFLICT` where something before is missing.
+        are noted as lost. An invitation serves for this one vault until it expires. `room` is told
+        how many bytes would be added, of whoever may give at all, and raises when there is none.
+        Returns the log's end. Raises `ProtocolError` or `Refusal`: `FORK` where the log has gone on
+        otherwise, `CONFLICT` where something before is missing.
         """
         with self._store.transaction() as connection:
             if invitation is not None:
                 self._claim(connection, invitation, vault, frames[0])
             state = self._store.state(vault) or LogState(vault)
+            room(sum(len(each.entry) for each in frames if each.position > state.position))
             for frame in frames:
                 if frame.position > state.position + 1:
                     raise Refusal(
@@ -94,6 +103,11 @@ class Returns:
         """Note those of these packs that are not here as gone for good."""
         with self._store.transaction():
             self._note(vault, packs)
+
+    def noted_bytes(self, vault: VaultId) -> int:
+        """What the notes on packs that are gone take."""
+        query = "SELECT COUNT(*) FROM lost_pack WHERE vault = ?"
+        return LOST_PACK_BYTES * int(self._connection.execute(query, (vault,)).fetchone()[0])
 
     def not_lost(self, vault: VaultId, packs: Sequence[PackId]) -> list[PackId]:
         """Those of the packs that are not known to be lost."""

@@ -234,9 +234,10 @@ class SqliteStore:
             connection.execute("SELECT COUNT(*) FROM vault").fetchone()
 
     def used(self, vault: VaultId) -> int:
-        """Bytes of all entries of a vault."""
+        """Bytes of all entries of a vault, and of the notes on packs that are gone."""
         query = "SELECT COALESCE(SUM(LENGTH(body)), 0) FROM entry WHERE vault = ?"
-        return int(self._connection.execute(query, (vault,)).fetchone()[0])
+        entries = int(self._connection.execute(query, (vault,)).fetchone()[0])
+        return entries + self.returns.noted_bytes(vault)
 
     def note_readers(self) -> None:
         """Write down what `heard` was told."""

@@ -1,6 +1,6 @@
 """The log: entries come in, and go out to readers that may wait for the next ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import anyio
@@ -25,7 +25,9 @@ from cozysync_protocol import (
     Appended,
     ErrorCode,
     GivenBack,
+    LogFrame,
     LogState,
+    Position,
     VaultId,
     encode,
     encode_frame,
@@ -54,6 +56,7 @@ class LogApi:
         moved_on: Callable[[VaultId], None],
     ) -> None:
         self._store = store
+        self._quota = quota
         self._appends = Appends(store, quota, turns)
         self._turns = turns
         self._access = access
@@ -97,14 +100,27 @@ class LogApi:
             vault = await self._access.vault(request)
         else:
             vault = vault_of(request)
-        returns = self._store.returns
-        end = await self._turns.take(lambda: returns.take_back(vault, asked.frames, invitation))
+        end = await self._turns.take(partial(self._taken_back, vault, asked.frames, invitation))
         if end < asked.goal:
             self._giving[vault] = (asked.goal, anyio.current_time() + GIVING_WITHIN_S)
         else:
             self._giving.pop(vault, None)
         self._tell(vault)
         return message(encode([end]))
+
+    def _taken_back(
+        self, vault: VaultId, frames: Sequence[LogFrame], invitation: str | None
+    ) -> Position:
+        added = 0
+
+        def room(size: int) -> None:
+            nonlocal added
+            self._quota.check_entries(vault, size)
+            added = size
+
+        end = self._store.returns.take_back(vault, frames, invitation, room)
+        self._quota.add(vault, added)
+        return end
 
     async def _wait_for_giver(self, vault: VaultId) -> None:
         """Keep new entries from getting between those that a device is giving back."""

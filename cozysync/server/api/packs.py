@@ -1,6 +1,6 @@
 """Packs: uploads as a stream, downloads whole or in ranges, and which are missing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -13,6 +13,7 @@ from cozysync.server.failures import Refusal
 from cozysync.server.offload import Offload
 from cozysync.server.packs import DirectoryPacks, PackWriter
 from cozysync.server.quota import Quota
+from cozysync.server.returns import LOST_PACK_BYTES
 from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync.server.web import BINARY, body_of, message, pack_of, route, whole_number
@@ -136,8 +137,14 @@ class PacksApi:
     async def lose(self, request: Request) -> Response:
         vault = await self._access.vault(request)
         asked = PackList.decode(await body_of(request, MAX_PACK_LIST * 34 + 8))
-        await self._turns.take(lambda: self._store.returns.lose(vault, asked.packs))
+        await self._turns.take(partial(self._lose, vault, asked.packs))
         return Response(status_code=204)
+
+    def _lose(self, vault: VaultId, packs: Sequence[PackId]) -> None:
+        size = LOST_PACK_BYTES * len(packs)
+        self._quota.check_entries(vault, size)
+        self._store.returns.lose(vault, packs)
+        self._quota.add(vault, size)
 
 
 def _write(writer: PackWriter, pieces: list[bytes]) -> None:

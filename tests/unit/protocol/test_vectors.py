@@ -39,6 +39,16 @@ def test_the_signed_part_by_hand(known):
     assert (b"cozysync entry 1" + text).hex() == known["entry"]["signed_part"]
 
 
+def test_what_is_given_back_by_hand(known):
+    entry, head = known["entry"]["encoded"], known["log"]["heads"][-1]
+    # Arrays of three, small integers, byte strings with their length in one byte, short text.
+    frame = f"919304c420{head}c4{len(entry) // 2:02x}{entry}"
+    assert known["given_back"]["by_a_device"] == "9305a0" + frame
+    text = b"an invitation"
+    named = f"{0xA0 + len(text):02x}{text.hex()}"
+    assert known["given_back"]["by_invitation"] == "9305" + named + frame
+
+
 def test_padded_sizes_by_the_formula(known):
     for size, padded in known["padded_size"].items():
         size = int(size)

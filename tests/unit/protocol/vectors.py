@@ -6,6 +6,7 @@ from pathlib import Path
 from cozysync_protocol import (
     Append,
     DeviceRenamed,
+    GivenBack,
     LogFrame,
     PackBuilder,
     PacksDoomed,
@@ -79,11 +80,21 @@ def make():
         "control": {name: encode_control(each).hex() for name, each in controls.items()},
         "frame": encode_frame(LogFrame(log.state.position, log.state.head, encoded)).hex(),
         "append": Append((encoded,)).encode().hex(),
+        "given_back": {
+            "by_a_device": given_back(log, encoded).encode().hex(),
+            "by_invitation": given_back(log, encoded, "an invitation").encode().hex(),
+        },
         "session_signed_part": session_signed_part(VAULT, BOB.id, b"nonce").hex(),
         "pack": {"data": pack.data.hex(), "id": pack.id.hex(), "index_sealed_as": "SEALED ‖ index"},
         "snapshot": snapshot(log.state).encode().hex(),
         "padded_size": {str(size): padded_size(size) for size in SIZES},
     }
+
+
+def given_back(log, encoded, invitation=""):
+    """The last entry of a log, given back on the way to one more."""
+    frame = LogFrame(log.state.position, log.state.head, encoded)
+    return GivenBack(Position(log.state.position + 1), (frame,), invitation)
 
 
 def snapshot(state):

@@ -13,9 +13,17 @@ from cozysync.server.gate import SMALL
 from cozysync.server.limits import Limits
 from cozysync.server.quota import COUNT_EVERY_S, ENTRIES_BEYOND
 from cozysync.server.rates import Places, Rates
-from cozysync_protocol import ErrorCode, Problem
+from cozysync_protocol import (
+    MAX_PACK_LIST,
+    ErrorCode,
+    GivenBack,
+    LogFrame,
+    PackList,
+    Problem,
+    encode_entry,
+)
 from tests.suites.served import served
-from tests.unit.protocol.logs import ANN, BOB, added
+from tests.unit.protocol.logs import ANN, BOB, VAULT, added
 
 MIB = 1 << 20
 
@@ -277,3 +285,51 @@ def figures(text):
             assert name.partition("{")[0] in kinds
             found[name] = float(value)
     return found
+
+
+async def test_what_is_given_back_counts_and_has_the_same_bound(monkeypatch):
+    monkeypatch.setattr("cozysync.server.quota.ENTRIES_BEYOND", 0)
+    async with served(quota_bytes=MIB) as here:
+        frames = []
+        for _ in range(3):
+            entry = here.log.append(ANN, body=bytes(MIB // 2))
+            state = here.log.state
+            frames.append(LogFrame(state.position, state.head, encode_entry(entry)))
+
+        async def give(*some):
+            body = GivenBack(frames[-1].position, some).encode()
+            return await here.ask("POST", "/log/given-back", body)
+
+        assert (await give(frames[0])).status_code == 200
+        assert here.store.state(VAULT).position == frames[0].position
+        # What is there already takes no room, and needs none.
+        assert (await give(frames[0])).status_code == 200
+        answer = await give(*frames)
+        assert (answer.status_code, code_of(answer)) == (507, ErrorCode.VAULT_FULL)
+        assert here.store.state(VAULT).position == frames[0].position
+        # Counted without counting everything anew.
+        answer = await here.ask("PUT", f"/packs/{bytes(32).hex()}", bytes(MIB // 2))
+        assert code_of(answer) is ErrorCode.VAULT_FULL
+
+
+async def test_a_stranger_does_not_learn_from_giving_whether_a_vault_is_full(monkeypatch):
+    monkeypatch.setattr("cozysync.server.quota.ENTRIES_BEYOND", 0)
+    async with served(quota_bytes=1) as here:
+        entry = encode_entry(here.log.append(ANN))
+        state = here.log.state
+        frame = LogFrame(state.position, state.head, entry)
+        body = GivenBack(state.position, (frame,), "wrong").encode()
+        answer = await here.client.post(f"{here.vault}/log/given-back", content=body)
+        assert code_of(answer) is ErrorCode.BAD_INVITATION
+
+
+async def test_notes_of_lost_packs_are_bounded_like_entries(monkeypatch):
+    monkeypatch.setattr("cozysync.server.quota.ENTRIES_BEYOND", 0)
+    async with served(quota_bytes=MIB) as here:
+        made_up = [hashlib.sha256(b"%d" % n).digest() for n in range(3 * MAX_PACK_LIST)]
+        codes = []
+        for at in range(0, len(made_up), MAX_PACK_LIST):
+            some = PackList(tuple(made_up[at : at + MAX_PACK_LIST])).encode()
+            codes.append((await here.ask("POST", "/packs/lost", some)).status_code)
+            here.clock.now_s += COUNT_EVERY_S  # what is noted counts when all is counted anew, too
+        assert codes == [204, 507, 507]
