@@ -54,6 +54,15 @@ class Journal:
         """Forget the intents: the index says now what was done."""
         self._connection.execute("DELETE FROM placing WHERE folder = ?", (self._folder,))
 
+    def coming(self) -> dict[NodeId, int]:
+        """The inodes of the contents that were to be placed."""
+        rows = self._connection.execute(
+            "SELECT node, inode FROM placing WHERE folder = ? AND NOT leaves AND digest <> x''"
+            " AND inode <> 0",
+            (self._folder,),
+        )
+        return {NodeId(node): inode for node, inode in rows}
+
     def recover(self, disk: Disk, index: DiskIndex) -> None:
         """Let the index learn which of the intents the disk shows; inside a transaction.
 

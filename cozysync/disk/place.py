@@ -9,7 +9,7 @@ A step is not durable by itself: call `Disk.sync` before the index says that it 
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cozysync.disk.alone import alone
 from cozysync.disk.databases import InUse, is_database, is_unfinished
@@ -33,7 +33,7 @@ class Placer:
 
     def staged(self, node: NodeId) -> bytes:
         """The path at which a node's new content is prepared; whatever was there is removed."""
-        path = STAGING + b"/" + node.hex().encode()
+        path = _staged(node)
         if self._disk.lstat(path) is not None:
             self._disk.unlink(path)
         return path
@@ -62,12 +62,19 @@ class Placer:
                 return self._replace_slowly(staged, path, row)
             old = self._disk.lstat(staged)
             if not is_alone() or old is None or not _is_same(row, old):
-                self._disk.exchange(staged, path)
-                if self._as_put(staged, coming) is coming:
-                    self.give_back(staged, path)  # somebody wrote in that instant: keep both
+                self._exchange_back(staged, path, coming)
                 return None
         self._discard(staged, path)
         return self._as_put(path, coming)
+
+    def _exchange_back(self, staged: bytes, path: bytes, coming: Stat | None) -> None:
+        try:
+            self._disk.exchange(staged, path)
+        except _AWAY:  # somebody took away what had just come: theirs takes its place again
+            self.give_back(staged, path)
+            return
+        if self._as_put(staged, coming) is coming:
+            self.give_back(staged, path)  # somebody wrote in that instant: keep both
 
     def remove(self, path: bytes, row: IndexRow) -> bool:
         """Take a node off the disk; False when it changed, or a directory holds something."""
@@ -144,6 +151,20 @@ class Placer:
             return stat if stat is not None and stat.kind is Kind.DIRECTORY else None
         return self._disk.lstat(path)
 
+    def rescue(self, coming: Mapping[NodeId, int], index: DiskIndex) -> None:
+        """After a kill, before the index learns what was placed: look what was taken for it.
+
+        `coming` are the inodes of what was to be placed. What lies where one of them was staged is
+        what stood in its place; unless the index knows just that, it was somebody's unseen edit.
+        """
+        for node, inode in coming.items():
+            staged, row = _staged(node), index.row(node)
+            stat = self._disk.lstat(staged)
+            if stat is None or row is None or inode in (row.inode, stat.inode):
+                continue  # nothing was replaced, or not yet
+            if not _is_same(row, stat):
+                self.give_back(staged, index.path(node))
+
     def recover(self, index: DiskIndex) -> None:
         """After a kill: give what was set aside its name back, and empty the staging."""
         for name, stat in list(self._disk.listing(ASIDE)):
@@ -155,7 +176,7 @@ class Placer:
                 index.remove([node])
                 self.give_back(path, None)
         for name, _ in list(self._disk.listing(STAGING)):
-            # An exchange may have left the person's version here: the trash keeps it.
+            # An exchange may have left here what was replaced: the trash keeps it.
             self._discard(STAGING + b"/" + name, name)
 
     def _waits(self, index: DiskIndex, node: NodeId, stat: Stat) -> bool:
@@ -253,6 +274,11 @@ class Placer:
             n += 1
             candidate = place + b"/%d %s" % (n, name[:240])
         return candidate, stat
+
+
+def _staged(node: NodeId) -> bytes:
+    """Where a node's new content is prepared, and where what it replaces is for an instant."""
+    return STAGING + b"/" + node.hex().encode()
 
 
 def _aside(node: NodeId) -> bytes:

@@ -138,14 +138,17 @@ class _Scan:
             self._enqueue_known(path)
         self._drain()
         inodes = {each.stat.inode for each in self._loose}
-        while self._loose:
-            batch, self._loose = self._loose, []
-            # Directories first and from the top, so that what they hold is compared with the
-            # rows of whatever they turn out to be.
-            for each in sorted(batch, key=lambda e: (e.stat.kind is not Kind.DIRECTORY, e.path)):
+        # Directories first and from the top, so that what they hold is compared with the rows of
+        # whatever they turn out to be. Files once everything is listed: before, one that was
+        # swapped into a directory would not have been met, and count as overwritten.
+        while found := [each for each in self._loose if each.stat.kind is Kind.DIRECTORY]:
+            self._loose = [each for each in self._loose if each.stat.kind is not Kind.DIRECTORY]
+            for each in sorted(found, key=_path):
                 self._settle(each, inodes)
             self._drain()
             inodes |= {each.stat.inode for each in self._loose}
+        for each in sorted(self._loose, key=_path):
+            self._settle(each, inodes)
         self._vanish()
 
     # --- looking ---------------------------------------------------------------------------
@@ -244,6 +247,7 @@ class _Scan:
             if entry.stat.kind is Kind.DIRECTORY:
                 self._queue.append((entry.path, mover.node))
         elif displaced is not None and displaced.node not in self._claimed:
+            self._claimed.add(displaced.node)  # whatever else is met, this node stands here
             if entry.stat.kind is Kind.DIRECTORY:
                 self.findings.settled.append(displaced.with_stat(entry.stat))
                 self._queue.append((entry.path, displaced.node))
@@ -321,6 +325,10 @@ class _Scan:
             yield child
             if child.kind is Kind.DIRECTORY:
                 yield from self._below(child)
+
+
+def _path(entry: _Loose) -> bytes:
+    return entry.path
 
 
 def _looks_like(row: IndexRow, stat: Stat) -> bool:

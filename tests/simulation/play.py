@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import tempfile
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,8 @@ class _World:
             pass
         except* Restless:
             self._played.wrong.append("it never comes to rest")
+        except* Exception as errors:
+            self._played.wrong.append("it ends with an error\n" + _traces(errors))
         played, trace = self._played, self._trace
         played.digest, played.counts, played.events = trace.digest(), trace.counts, trace.events
         played.hours = (trio.current_time() - begun) / 3600
@@ -245,6 +248,10 @@ class _World:
 
 class _Wrong(Exception):
     pass
+
+
+def _traces(errors):
+    return "".join(traceback.format_exception(errors))
 
 
 def _torn_by_people(device):

@@ -67,6 +67,7 @@ async def test_three_trees_come_together(seed, keys):
             _elsewhere(desk, diary, chance)
         for _ in range(chance.randint(0, 12)):
             person.work()
+        _each_is_met_once(desk.scan())
         await _together(desk)
         shown = set().union(*(words(n.data) for n in contents(files.root).values()))
         lost = [w for w, word in diary.words.items() if w not in shown and not word.dismissed]
@@ -93,6 +94,15 @@ async def _together(desk):
     wanted = {desk.index.path(node): desk.tree.wanted(node) for node in desk.tree.everything()}
     assert set(wanted) == set(on_disk)
     assert not list(desk.disk.listing(ASIDE))
+
+
+def _each_is_met_once(findings):
+    """Two stories of one node would be told one over the other."""
+    found = [each.row for each in (*findings.changed, *findings.moved)] + findings.settled
+    for each in findings.vanished:
+        found += [each.root, *each.rows]
+    nodes = [row.node for row in found]
+    assert len(nodes) == len(set(nodes)), sorted(nodes)
 
 
 def _elsewhere(desk, diary, chance):

@@ -434,9 +434,9 @@ class _Reader(io.RawIOBase):
         return len(data)
 
     def seek(self, place, whence=os.SEEK_SET):
-        assert whence == os.SEEK_SET
-        self._place = place
-        return place
+        assert whence in (os.SEEK_SET, os.SEEK_END)
+        self._place = place + (len(self._node.data) if whence == os.SEEK_END else 0)
+        return self._place
 
 
 class _Writer(io.RawIOBase):

@@ -139,6 +139,35 @@ def test_two_swapped_names_are_two_moves(folder):
     assert (folder.node(b"a"), folder.node(b"b")) == (other, one)
 
 
+def test_a_file_that_is_swapped_with_one_in_a_swapped_directory_keeps_its_content(folder):
+    """It was met after the one in its place, which counted as an edit of it and moved, too."""
+    a, inner = folder.node(b"a"), folder.node(b"d/c")
+    (folder.path / "g").mkdir()
+    folder.settle()
+    os.rename(folder.path / "a", folder.path / "x")
+    os.rename(folder.path / "d/c", folder.path / "a")
+    os.rename(folder.path / "x", folder.path / "d/c")
+    for old, new in (("d", "x"), ("g", "d"), ("x", "g")):
+        os.rename(folder.path / old, folder.path / new)
+    findings = folder.scan()
+    assert not findings.changed
+    moved = {each.row.node: each.path for each in findings.moved}
+    assert (moved[a], moved[inner]) == (b"g/c", b"a")
+
+
+def test_a_directory_is_met_once_whatever_took_its_place(folder):
+    (folder.path / "g").mkdir()
+    folder.settle()
+    os.rename(folder.path / "d", folder.path / "x")
+    os.rename(folder.path / "g", folder.path / "d")
+    (folder.path / "new").mkdir()
+    os.rename(folder.path / "x", folder.path / "new" / "d")
+    findings = folder.scan()
+    met = [each.row.node for each in findings.moved] + [row.node for row in findings.settled]
+    assert len(met) == len(set(met))
+    folder.settle()
+
+
 def test_a_deleted_directory_names_all_that_it_held(folder):
     expected = {folder.node(b"d/c"), folder.node(b"d/e"), folder.node(b"d/e/f")}
     for name in ("d/e/f", "d/c"):
