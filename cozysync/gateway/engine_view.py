@@ -1,6 +1,7 @@
 """The view over a running engine."""
 
 import shutil
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -21,6 +22,7 @@ from cozysync.gateway.answers import (
 from cozysync.gateway.contents import Contents, InPlace
 from cozysync.gateway.errors import (
     IsDirectory,
+    NoRoom,
     NotDirectory,
     NotFound,
     Stale,
@@ -34,6 +36,7 @@ from cozysync.gateway.places import Places
 from cozysync.gateway.shown import ShownTree, recipe_in
 from cozysync.gateway.view import Changes, Entry, Outcome, Space, Written
 from cozysync.gateway.writes import Authored, Lacking, Writes
+from cozysync.replica import DatabaseUnusable
 from cozysync.sync.download import Downloader
 from cozysync.sync.engine import Engine
 from cozysync_conflict import Content, Kind, NodeId
@@ -47,6 +50,9 @@ _DOWNLOADS = 4
 # For so long a write waits to be brought together with what others wrote.
 _MERGE_S = 30.0
 _AGAIN_S = 1.0
+# The latest time that a file bears, in 2116, and before 1970 the earliest: what phones say may be
+# anything, and what no disk can keep would stop the folders of others.
+_LATEST_NS = 1 << 62
 # How often a content is sealed anew because a pack that it leaned on was given up meanwhile.
 _ATTEMPTS = 5
 
@@ -133,7 +139,7 @@ class EngineView:
         if known.row.kind is Kind.DIRECTORY:
             raise IsDirectory(path)
         find = partial(self._content, path, known.row.node, version)
-        content, there = await self._ledger.do(find)
+        content, there = await self._do(find)
         async with aclosing(self._contents.pieces(path, content, there, start, length)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -143,7 +149,7 @@ class EngineView:
         known = await self._look(lambda look: known_at(look, path))
         if known.row.kind is Kind.DIRECTORY:
             raise IsDirectory(path)
-        return await self._ledger.do(partial(self._versions, path, known))
+        return await self._do(partial(self._versions, path, known))
 
     async def space(self) -> Space:
         """See `View`."""
@@ -153,7 +159,7 @@ class EngineView:
 
     async def conflicts(self) -> int:
         """See `View`."""
-        return await self._ledger.do(self._engine.inbox.count)
+        return await self._do(self._engine.inbox.count)
 
     def _content(
         self, path: str, node: NodeId, version: str | None
@@ -190,13 +196,14 @@ class EngineView:
         self, path: str, staged: Path, *, base: str | None = None, mtime_ns: int | None = None
     ) -> Written:
         """See `View`."""
-        await self._ledger.do(partial(self._writes.target, path, base))
+        await self._do(partial(self._writes.target, path, base))
         time = self._seams.now_ns() if mtime_ns is None else mtime_ns
+        time = max(-_LATEST_NS, min(time, _LATEST_NS))
         for _ in range(_ATTEMPTS):
             kept = await self._keeper.keep(staged, time)
             needed: set[PackId] = set()
             try:
-                authored, needed = await self._ledger.do(
+                authored, needed = await self._do(
                     partial(self._in_transaction, partial(self._writes.write, path, base, kept))
                 )
             except Lacking:
@@ -232,7 +239,7 @@ class EngineView:
         return await self._look(partial(entry_of, node))
 
     async def _author(self, work: Callable[[], T]) -> T:
-        result = await self._ledger.do(partial(self._in_transaction, work))
+        result = await self._do(partial(self._in_transaction, work))
         await self._follower.catch_up()
         return result
 
@@ -241,31 +248,31 @@ class EngineView:
             return work()
 
     async def _written(self, authored: Authored) -> Written:
-        await self._merged(authored.node)
-        met, copies = await self._ledger.do(partial(self._writes.outcome, authored))
+        authored = await self._settled(authored)
         await self._follower.catch_up()
 
         def work(look: Look) -> Written:
             entry = entry_of(authored.node, look)
-            beside = [text(known.row.path) for node in copies if (known := look.node(node))]
-            if met is Met.MERGED and entry.version != authored.digest.hex():
+            if authored.met is Met.MERGED and entry.version != authored.digest.hex():
                 return Written(Outcome.MERGED, entry)
-            if met in (Met.BESIDE, Met.INBOX):
-                return Written(Outcome.CONFLICT, entry, tuple(sorted(beside)))
+            if authored.met in (Met.BESIDE, Met.INBOX):
+                copies = [known for node in authored.copies if (known := look.node(node))]
+                beside = sorted(text(known.row.path) for known in copies)
+                return Written(Outcome.CONFLICT, entry, tuple(beside))
             return Written(Outcome.WRITTEN, entry)
 
         return await self._look(work)
 
-    async def _merged(self, node: NodeId) -> None:
+    async def _settled(self, authored: Authored) -> Authored:
         """Wait for what has to be fetched first, as long as there is a server to fetch it from."""
-        is_waiting = partial(self._ledger.merges.is_waiting, node)
         with trio.move_on_after(_MERGE_S):
-            while True:
+            while authored.waits and self._engine.link.reachable:
                 news = self._follower.news
-                if not (await self._ledger.do(is_waiting) and self._engine.link.reachable):
-                    return
-                with trio.move_on_after(_AGAIN_S):
-                    await news.wait()
+                authored = await self._do(partial(self._writes.outcome, authored))
+                if authored.waits:
+                    with trio.move_on_after(_AGAIN_S):
+                        await news.wait()
+        return authored
 
     # --- changes -----------------------------------------------------------------------------
 
@@ -284,6 +291,15 @@ class EngineView:
                 await news.wait()
             if scope.cancelled_caught:
                 return False
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        """As `Ledger.do`, in the words of the view."""
+        try:
+            return await self._ledger.do(work)
+        except DatabaseUnusable as error:
+            code = getattr(error.__cause__, "sqlite_errorcode", 0)
+            kind = NoRoom if code & 0xFF == sqlite3.SQLITE_FULL else Unavailable
+            raise kind(error.message, error.remedy) from error
 
     async def _look(self, question: Callable[[Look], T]) -> T:
         return await self._follower.look(question)

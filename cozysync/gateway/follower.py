@@ -8,6 +8,7 @@ import trio
 
 from cozysync.gateway.index import Look, ViewIndex
 from cozysync.gateway.shown import ShownTree
+from cozysync.replica import DatabaseUnusable
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 # Nodes compared in one piece of work at the start: others wait for that long.
 _TOGETHER = 5_000
+# When the disk has had no room, the index is tried again after so long.
+_RETRY_S = 5.0
 
 
 class Follower:
@@ -53,7 +56,11 @@ class Follower:
         """Follow for ever."""
         while True:
             await self._wake.wait()
-            await self.catch_up()
+            try:
+                await self.catch_up()
+            except DatabaseUnusable:  # what is known can still be read
+                await trio.sleep(_RETRY_S)
+                self._wake.set()
 
     async def catch_up(self) -> None:
         """Return when the index has all that the ledger has told."""

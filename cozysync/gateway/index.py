@@ -265,9 +265,7 @@ class Look:
 
     def used(self) -> int:
         """The bytes of all files together."""
-        return int(
-            self._connection.execute("SELECT COALESCE(SUM(size), 0) FROM entry").fetchone()[0]
-        )
+        return int(self._connection.execute("SELECT TOTAL(size) FROM entry").fetchone()[0])
 
     def nodes(self) -> list[NodeId]:
         """All nodes that it knows."""

@@ -66,8 +66,9 @@ class Keeper:
 
     async def let_go(self, kept: Kept, *, needed: set[PackId]) -> None:
         """Of what was kept, let go of the packs that no entry needs."""
-        spare = kept.packs - needed
-        await self._seams.offload(partial(self._spool.discard, spare))
+        spare = [pack for pack in kept.packs - needed if pack in self._spool]
+        if spare:
+            await self._seams.offload(partial(self._spool.discard, spare))
 
     @property
     def _spool(self) -> Spool:

@@ -64,13 +64,19 @@ class ShownTree:
         return head.content if head is not None else None
 
     def _path(self, node: NodeId, state: Node | None = None) -> bytes | None:
-        if node not in self._paths:
+        trail: list[Node] = []
+        while node not in self._paths:
             self._paths[node] = None  # whatever stands in a circle ends here
             state = state or self._tree.get(node)
-            if state is not None and state.shown and state.parent is not None:
-                above = self._path(state.parent)
-                self._paths[node] = above + b"/" + state.name if above is not None else None
-        return self._paths[node]
+            if state is None or not state.shown or state.parent is None:
+                break
+            trail.append(state)
+            node, state = state.parent, None
+        path = self._paths[node]
+        for each in reversed(trail):
+            path = path + b"/" + each.name if path is not None else None
+            self._paths[each.id] = path
+        return path
 
 
 def recipe_in(content: Content) -> Recipe | None:

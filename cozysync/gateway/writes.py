@@ -6,7 +6,7 @@ been a device of its own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cozysync.gateway.errors import Exists, Forbidden, IsDirectory, Stale
 from cozysync.gateway.index import Known, Look, Row
@@ -50,11 +50,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Authored:
-    """A write that was authored; `dot` is None where the file held just that already."""
+    """A write that was authored; `dot` is None where the file held just that already.
+
+    `met` is what its version met, None for nothing, and `copies` what is kept beside it now. While
+    it `waits` to be brought together with others, neither is known.
+    """
 
     node: NodeId
     digest: bytes
     dot: Dot | None
+    met: Met | None = None
+    copies: tuple[NodeId, ...] = ()
+    waits: bool = False
 
 
 class Lacking(Exception):
@@ -99,7 +106,7 @@ class Writes:
         chunks.add(kept.places, announced=False)
         if set(kept.chunks) - chunks.known(kept.chunks):
             raise Lacking
-        authored = self._write(target, kept)
+        authored = self.outcome(self._write(target, kept))
         return authored, {place.pack for place in chunks.locate(kept.chunks).values()}
 
     def _write(self, target: Target, kept: Kept) -> Authored:
@@ -120,20 +127,22 @@ class Writes:
         is_shown = state is not None and state.shown
         return is_shown and standing is not None and standing.content.digest == content.digest
 
-    def outcome(self, authored: Authored) -> tuple[Met | None, list[NodeId]]:
-        """What the version that was authored met, None for nothing, and what keeps it beside."""
+    def outcome(self, authored: Authored) -> Authored:
+        """The same write with what has become of it by now."""
         state = self._tree.get(authored.node)
         if state is None or authored.dot is None:
-            return None, []
+            return authored
+        if self._ledger.merges.is_waiting(state.id):
+            return replace(authored, waits=True)
         versions = {each.dot: each for each in self._tree.versions(state.id)}
         mine = versions.get(authored.dot)
         record = _record_of(state, versions, mine) if mine is not None else None
         if record is None:
-            return None, []
+            return replace(authored, waits=False)
         met = [versions[dot].content for dot in record.versions if dot in versions]
         copies = [copy_id(self._ledger.keys.node_hash, state.id, content) for content in met]
-        shown = [each for each in copies if self._is_copy(each, state.id)]
-        return record.outcome, shown
+        shown = tuple(each for each in copies if self._is_copy(each, state.id))
+        return replace(authored, met=record.outcome, copies=shown, waits=False)
 
     def _present(
         self, path: str, parts: tuple[str, ...], base: str | None, look: Look, here: Known | None

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from cozysync.sync.home import Home
+from cozysync.sync.replica import SPOOL
 
 
 def leave_vault(home: Home) -> Path:
@@ -15,6 +16,8 @@ def leave_vault(home: Home) -> Path:
     place.mkdir(mode=0o700, parents=True)
     for suffix in ("", "-wal", "-shm"):
         _move(home.database.with_name(home.database.name + suffix), place)
+    _move(home.database.with_name(SPOOL), place)
+    _move(home.gateway, place)
     _move(home.secrets_file, place)
     home.phrase_unchecked.unlink(missing_ok=True)
     return place

@@ -10,6 +10,7 @@ from cozysync.gateway.errors import NoRoom, NotDirectory, NotFound, Unavailable
 from cozysync.gateway.follower import Follower
 from cozysync.gateway.view import ABSENT, Outcome
 from cozysync.sync.remote import Refused
+from cozysync_conflict import ROOT, Create, Kind, NodeId
 from cozysync_protocol import ErrorCode
 from tests.suites.fleet import fleet
 from tests.suites.view_contract import (
@@ -66,6 +67,36 @@ async def test_what_a_phone_writes_is_on_the_disks_and_comes_once(tmp_path):
         await view.remove(f"{W}/large")
         assert await people.settle() == {"papers/small": "other"}
         assert await view.conflicts() == 0
+
+
+@pytest.mark.parametrize("mtime_ns", [10**30, -(10**30), -1])
+async def test_any_time_that_a_phone_says_can_be_kept(tmp_path, mtime_ns):
+    async with (
+        fleet(tmp_path, "ann", on_disk=True) as people,
+        view_of(people.members[0].engine) as view,
+    ):
+        entry = (await put(view, f"{W}/f", LONG, mtime_ns=mtime_ns)).entry
+        assert await people.settle() == {"f": LONG.decode()}
+        assert (await view.entry(f"{W}/f")).mtime_ns == entry.mtime_ns
+
+
+async def test_a_tree_of_any_depth_is_shown(tmp_path):
+    async with phone_at(tmp_path) as (people, view):
+        ledger = people.members[0].engine.ledger
+
+        def work():
+            with ledger.replica.database.transaction():
+                above, made = ROOT, []
+                for n in range(2000):
+                    node = NodeId(bytes([Kind.DIRECTORY]) + b"deep" + n.to_bytes(11, "big"))
+                    made.append(Create(node, above, b"d"))
+                    above = node
+                ledger.author(made)
+                return above
+
+        deepest = await ledger.do(work)
+        await view._follower.catch_up()
+        assert (await view.find(deepest.hex())).path == "/d" * 2000
 
 
 async def test_what_people_do_is_seen_by_phones(tmp_path):
@@ -339,6 +370,32 @@ async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         assert len(count) == 3
         assert spooled(ann) == []
         assert await names(view, W) == []
+
+
+async def test_a_database_without_room_is_said_and_keeps_what_was_answered(tmp_path):
+    async with phone_at(tmp_path) as (people, view):
+        [ann] = people.members
+        await view.make_directory("/Elsewhere")
+        ann.remote.unplug()
+        await ann.until(lambda: not ann.engine.link.reachable)
+        connection = ann.engine.replica.database.connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages + 2}")
+        written = []
+
+        async def write_on():
+            for n in range(1000):
+                await put(view, f"/Elsewhere/{n}", b"%d" % n * 300)
+                written.append(f"{n}")
+
+        with pytest.raises(NoRoom, match=r"replica\.db"):
+            await write_on()
+        assert await names(view, "/Elsewhere") == sorted(written)
+        connection.execute("PRAGMA max_page_count=1000000")
+        await put(view, "/Elsewhere/more", b"more")
+        ann.remote.plug()
+        await ann.settle()
+        assert await names(view, "/Elsewhere") == sorted([*written, "more"])
 
 
 async def test_a_pack_that_is_given_up_meanwhile_is_made_anew(tmp_path):
