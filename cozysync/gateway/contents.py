@@ -70,10 +70,11 @@ class Contents:
                 yield recipe.inline[start:end]
             return
         disk = self._seams.ground.disk(there.folder) if there is not None else None
+        offsets = offsets_in(recipe) if disk is not None else {}
         try:
             for window in portions(_touching(recipe, start, end), lambda each: each[0][1], WINDOW):
                 parts = [part for part, _ in window]
-                held = await self._had(told, partial(self._window, parts, recipe, disk, there))
+                held = await self._had(told, partial(self._window, parts, disk, there, offsets))
                 for (chunk, size), at in window:
                     yield held[chunk][max(start - at, 0) : min(end - at, size)]
         finally:
@@ -81,12 +82,15 @@ class Contents:
                 disk.close()
 
     async def _window(
-        self, parts: list[Part], recipe: Recipe, disk: ClosableDisk | None, there: InPlace | None
+        self,
+        parts: list[Part],
+        disk: ClosableDisk | None,
+        there: InPlace | None,
+        offsets: dict[ChunkId, int],
     ) -> dict[ChunkId, bytes]:
         held: dict[ChunkId, bytes] = {}
         if disk is not None and there is not None:
-            local = there.path, recipe
-            found = partial(self._downloader.find, disk, local, offsets_in(recipe), parts)
+            found = partial(self._downloader.find, disk, there.path, offsets, parts)
             held |= await self._seams.offload(found)
             disk.forget()  # or nobody could unmount it
         held |= await self._downloader.chunks([chunk for chunk, _ in parts if chunk not in held])

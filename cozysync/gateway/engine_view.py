@@ -37,6 +37,7 @@ from cozysync.gateway.shown import ShownTree, recipe_in
 from cozysync.gateway.view import Changes, Entry, Outcome, Space, Written
 from cozysync.gateway.writes import Authored, Lacking, Writes
 from cozysync.replica import DatabaseUnusable
+from cozysync.sync.alarm import AlarmKind
 from cozysync.sync.download import Downloader
 from cozysync.sync.engine import Engine
 from cozysync_conflict import Content, Kind, NodeId
@@ -196,6 +197,7 @@ class EngineView:
         self, path: str, staged: Path, *, base: str | None = None, mtime_ns: int | None = None
     ) -> Written:
         """See `View`."""
+        self._check_in_vault()
         await self._do(partial(self._writes.target, path, base))
         time = self._seams.now_ns() if mtime_ns is None else mtime_ns
         time = max(-_LATEST_NS, min(time, _LATEST_NS))
@@ -239,9 +241,16 @@ class EngineView:
         return await self._look(partial(entry_of, node))
 
     async def _author(self, work: Callable[[], T]) -> T:
+        self._check_in_vault()
         result = await self._do(partial(self._in_transaction, work))
         await self._follower.catch_up()
         return result
+
+    def _check_in_vault(self) -> None:
+        """Take nothing that would never arrive."""
+        alarm = self._engine.alarms.standing
+        if alarm is not None and alarm.kind in (AlarmKind.REVOKED, AlarmKind.LOCKED_OUT):
+            raise Unavailable(alarm.reason, alarm.remedy)
 
     def _in_transaction(self, work: Callable[[], T]) -> T:
         with self._ledger.replica.database.transaction():

@@ -1,6 +1,7 @@
 """Taking a content in from a phone: sealed and durable here before anything says so."""
 
 import errno
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,9 @@ from cozysync_protocol import ChunkId, ChunkLocation, Pack, PackId
 
 # For so long a phone waits for the server to take what it sent; what is left goes later.
 _DELIVER_S = 20.0
+
+RESERVE = 64 * 1024 * 1024
+"""Bytes of the disk that phones do not get: without any, the database cannot be written."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -77,8 +81,12 @@ class Keeper:
     def _ingest(
         self, staged: Path, mtime_ns: int, spool: Spool, note: Callable[[Pack], None]
     ) -> Ingested:
+        room = self._ledger.replica.database.path.parent
+
         def emit(pack: Pack) -> None:
             try:
+                if shutil.disk_usage(room).free < len(pack.data) + RESERVE:
+                    raise OSError(errno.ENOSPC, "what is left is for the device's own records")
                 spool.put(pack.id, pack.data)
             except OSError as error:
                 raise _unkept(error) from error

@@ -85,11 +85,11 @@ class Downloader:
 
     async def stage(self, disk: Disk, path: bytes, recipe: Recipe, local: Local | None) -> None:
         """Write a large content to a new file, window by window: one comes while one is written."""
-        old = offsets_in(local[1]) if local is not None else {}
+        at, old = (local[0], offsets_in(local[1])) if local is not None else (b"", {})
         come: list[tuple[Sequence[Part], dict[ChunkId, bytes]]] = []
 
         async def fetch(window: Sequence[Part]) -> None:
-            held = await self._seams.offload(partial(self.find, disk, local, old, window))
+            held = await self._seams.offload(partial(self.find, disk, at, old, window))
             missing = [chunk for chunk, _ in window if chunk not in held]
             come.append((window, held | await self.chunks(missing)))
 
@@ -159,17 +159,17 @@ class Downloader:
             return b""
 
     def find(
-        self, disk: Disk, local: Local | None, old: dict[ChunkId, int], window: Sequence[Part]
+        self, disk: Disk, path: bytes, old: dict[ChunkId, int], window: Sequence[Part]
     ) -> dict[ChunkId, bytes]:
-        """Those chunks of a window that the file in place still holds, each checked; blocks.
+        """Those chunks of a window that a file in place still holds, each checked; blocks.
 
         `old` says where in it each chunk was.
         """
-        if local is None:
+        if not old:
             return {}
         found: dict[ChunkId, bytes] = {}
         try:
-            with disk.open(local[0]) as file:
+            with disk.open(path) as file:
                 for chunk, length in window:
                     if chunk in old and chunk not in found:
                         file.seek(old[chunk])

@@ -372,6 +372,15 @@ async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
         assert await names(view, W) == []
 
 
+async def test_the_last_of_the_disk_is_not_for_phones(tmp_path, monkeypatch):
+    async with phone_at(tmp_path) as (_people, view):
+        monkeypatch.setattr("cozysync.gateway.keeper.RESERVE", 1 << 60)
+        with pytest.raises(NoRoom, match="disk of this device"):
+            await put(view, f"{W}/large", LONG)
+        assert await names(view, W) == []
+        assert (await put(view, f"{W}/small", b"in the entry")).outcome is Outcome.WRITTEN
+
+
 async def test_a_database_without_room_is_said_and_keeps_what_was_answered(tmp_path):
     async with phone_at(tmp_path) as (people, view):
         [ann] = people.members
@@ -420,6 +429,40 @@ async def test_a_pack_that_is_given_up_meanwhile_is_made_anew(tmp_path):
         assert [bool(taken.places) for taken in rounds] == [False, True]
         assert await people.settle() == {"one": LONG.decode(), "two": LONG.decode()}
         assert spooled(ann) == []
+
+
+async def test_a_device_that_was_put_out_takes_nothing_that_would_never_arrive(tmp_path):
+    async with phone_at(tmp_path, "bob") as (people, view):
+        ann, bob = people.members
+        ann.hands.write("f", LONG.decode())
+        await people.settle()
+        await bob.engine.members.revoke("ann")
+        bob.hands.write("x", "under another secret")
+        await bob.settle()
+        await ann.until(lambda: ann.engine.alarms.standing is not None)
+        for deed in (put(view, f"{W}/g", b"new"), view.remove(f"{W}/f")):
+            with pytest.raises(Unavailable):
+                await deed
+        assert await content(view, f"{W}/f") == LONG
+
+
+async def test_what_cannot_be_merged_without_a_server_is_merged_later(tmp_path):
+    long = b"".join(b"%d pads\n" % n for n in range(900))
+    async with phone_at(tmp_path, "bob") as (people, view):
+        ann = people.members[0]
+        await view.make_directory("/Elsewhere")
+        base = (await put(view, "/Elsewhere/f.txt", LINES + long)).entry.version
+        await put(view, "/Elsewhere/f.txt", TOP + long, base=base)
+        await people.settle()
+        ann.remote.unplug()
+        await ann.until(lambda: not ann.engine.link.reachable)
+        written = await put(view, "/Elsewhere/f.txt", BOTTOM + long, base=base)
+        assert written.outcome is Outcome.WRITTEN
+        assert await content(view, "/Elsewhere/f.txt") == BOTTOM + long
+        _, _, cursor = await everything(view, "/Elsewhere")
+        ann.remote.plug()
+        assert await view.wait("/Elsewhere", cursor, 30)
+        assert await content(view, "/Elsewhere/f.txt") == BOTH + long
 
 
 async def test_a_folder_that_is_given_up_here_stays_in_the_view(tmp_path):
