@@ -16,9 +16,11 @@ from cozysync.cli import (
     doctor,
     explain,
     folder,
+    gateway,
     give,
     passphrase,
     past,
+    phone,
     phrase,
     recover,
     rejoin,
@@ -67,6 +69,8 @@ app.command()(past.undo)
 app.command()(tidy.tidy)
 app.add_typer(conflicts.app, name="conflicts")
 app.command()(doctor.doctor)
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(phone.app, name="phone")
 app.add_typer(server.app, name="server")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from cozysync.cli.client import Client
 from cozysync.cli.options import Json, print_json
+from cozysync.cli.phone import seen
 from cozysync.cli.words import moment, plain, size
 from cozysync.sync.home import Home
 from cozysync.vault.errors import ExitCode
@@ -105,6 +106,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += ["", "No folder is in sync on this device. Add one: cozysync folder add PATH"]
     others = [plain(each["name"]) for each in _others(status)]
     lines += ["", "other devices: " + (", ".join(others) or "none yet (cozysync pair)")]
+    if status["gateway"]["enabled"]:
+        phones = [f"{plain(each['name'])} ({seen(each)})" for each in status["gateway"]["phones"]]
+        lines.append("phones: " + (", ".join(phones) or "none yet (cozysync phone add NAME)"))
     return lines
 
 

@@ -39,11 +39,25 @@ class EmbeddedServer:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """The door for phones, when `enabled`; `certificate` and `key` are the person's own, if any."""
+
+    enabled: bool
+    listen: Address
+    hosts: tuple[str, ...]
+    certificate: Path | None
+    key: Path | None
+    contacts: str
+    calendars: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration of one device."""
 
     engine: EngineConfig
     embedded: EmbeddedServer
+    gateway: GatewaySettings
     log_level: str
 
     @property
@@ -145,8 +159,23 @@ def _config(values: Mapping[str, Value]) -> Config:
             grace_days=value("embedded_server.grace_days"),
             active_days=value("embedded_server.active_days"),
         ),
+        gateway=GatewaySettings(
+            enabled=value("gateway.enabled"),
+            listen=parse_address(value("gateway.listen")),
+            hosts=tuple(value("gateway.hosts").split()),
+            certificate=Path(value("gateway.certificate"))
+            if value("gateway.certificate")
+            else None,
+            key=Path(value("gateway.key")) if value("gateway.key") else None,
+            contacts=value("gateway.contacts"),
+            calendars=value("gateway.calendars"),
+        ),
         log_level=value("log_level"),
     )
+
+
+def _file(name: str) -> Path | None:
+    return Path(name) if name else None
 
 
 def _nested(values: Mapping[str, Value]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from cozysync.replica import Retention
 from cozysync.sync.config import (
@@ -21,6 +22,7 @@ from cozysync_protocol import ACTIVE_DAYS, GRACE_DAYS
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DEFAULT_LISTEN = "127.0.0.1:7717"
+DEFAULT_GATEWAY = "127.0.0.1:7718"
 
 Value = str | int | float | bool
 
@@ -67,6 +69,8 @@ def parse_address(text: str) -> Address:
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}", re.ASCII)
+_FOLDER = re.compile(r"(?!\.{1,2}$)[^/\0]{1,60}")
 _SIZE = re.compile(r"(\d{1,9}) ?([KMGT]i?B|B)?", re.IGNORECASE | re.ASCII)
 
 
@@ -138,6 +142,24 @@ def _choice(choices: tuple[str, ...]) -> Callable[[Value], Value]:
 def _switch(value: Value) -> Value:
     if type(value) is not bool:
         raise ValueError("true or false")
+    return value
+
+
+def _hosts(value: Value) -> Value:
+    if not isinstance(value, str) or not all(_HOST.fullmatch(each) for each in value.split()):
+        raise ValueError("names or addresses without ports, with spaces between them")
+    return " ".join(value.split()).lower()
+
+
+def _path(value: Value) -> Value:
+    if not isinstance(value, str) or (value and not Path(value).is_absolute()):
+        raise ValueError("an absolute path")
+    return value
+
+
+def _folder(value: Value) -> Value:
+    if not isinstance(value, str) or not _FOLDER.fullmatch(value):
+        raise ValueError("the name of a folder of the vault")
     return value
 
 
@@ -266,5 +288,49 @@ KEYS: tuple[Key, ...] = (
         _number(0, 3650),
         "After how many days a device that has not come holds up no clearing of the embedded "
         "server. When it comes it starts from a snapshot, and loses nothing.",
+    ),
+    Key(
+        "gateway.enabled",
+        lambda: False,
+        "true or false",
+        _switch,
+        "Whether the daemon lets phones in; cozysync gateway enable turns it on.",
+    ),
+    Key(
+        "gateway.listen",
+        lambda: DEFAULT_GATEWAY,
+        "HOST:PORT",
+        _listen,
+        "Where the gateway listens. Anything but this machine alone is always spoken to by TLS.",
+    ),
+    Key(
+        "gateway.hosts",
+        lambda: "",
+        "names",
+        _hosts,
+        "Names and addresses, with spaces between them, by which phones call the gateway besides "
+        "this machine's own. A request for any other is refused.",
+    ),
+    Key(
+        "gateway.certificate",
+        lambda: "",
+        "path",
+        _path,
+        "Your own certificate with its chain, in PEM; empty for one that the gateway makes itself.",
+    ),
+    Key("gateway.key", lambda: "", "path", _path, "The private key of that certificate, in PEM."),
+    Key(
+        "gateway.contacts",
+        lambda: "Contacts",
+        "name",
+        _folder,
+        "The folder of the vault whose directories are address books, a contact a file.",
+    ),
+    Key(
+        "gateway.calendars",
+        lambda: "Calendars",
+        "name",
+        _folder,
+        "The folder of the vault whose directories are calendars, an event or a task a file.",
     ),
 )

@@ -27,21 +27,29 @@ from cozysync.daemon.answers import (
 )
 from cozysync.daemon.control_devices import device_routes
 from cozysync.daemon.control_gate import Gate
+from cozysync.daemon.control_gateway import gateway_routes
 from cozysync.daemon.control_held import held_routes
 from cozysync.daemon.control_past import past_routes
 from cozysync.daemon.control_trust import trust_routes
 from cozysync.daemon.engine_slot import EngineSlot
+from cozysync.daemon.gateway import GatewayPart
 from cozysync.daemon.pairings import Pairings
 
 # A long poll answers at least this often, so that a client notices a daemon that is gone.
 LONGEST_WAIT_S = 60.0
 
 
-def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None]) -> Starlette:
+def create_control(
+    slot: EngineSlot,
+    pairings: Pairings,
+    gateway: GatewayPart,
+    config_file: Path,
+    stop: Callable[[], None],
+) -> Starlette:
     """The application behind the socket; `stop` asks the daemon to end in good order."""
 
     async def status(_: Request) -> Response:
-        return Json(slot.status())
+        return Json(slot.status() | {"gateway": gateway.status()})
 
     async def settle(request: Request) -> Response:
         timeout = number(await fields_of(request), "timeout")
@@ -106,6 +114,7 @@ def create_control(slot: EngineSlot, pairings: Pairings, stop: Callable[[], None
             *held_routes(slot),
             *trust_routes(slot),
             *device_routes(slot),
+            *gateway_routes(config_file, gateway),
             route("POST", "/v1/stop", stop_daemon),
         ],
         middleware=[Middleware(Gate)],

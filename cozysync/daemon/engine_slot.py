@@ -32,6 +32,7 @@ class EngineSlot:
         self._build = build
         self._supervisor = supervisor
         self._engine: EngineLike | None = None
+        self._changed = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """One engine's life; a part for the supervisor."""
@@ -39,10 +40,35 @@ class EngineSlot:
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(_run_engine, engine)
-                self._engine = engine
+                self._put(engine)
                 task_status.started()
         finally:
-            self._engine = None
+            self._put(None)
+
+    async def up(self) -> EngineLike:
+        """The engine, as soon as there is one."""
+        while self._engine is None:
+            await self._changed.wait()
+        return self._engine
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is an engine at this moment."""
+        return self._engine is not None
+
+    def has(self, engine: EngineLike) -> bool:
+        """Whether this engine is the one at this moment."""
+        return self._engine is engine
+
+    async def gone(self, engine: EngineLike) -> None:
+        """Return when this engine is not the one any more."""
+        while self._engine is engine:
+            await self._changed.wait()
+
+    def _put(self, engine: EngineLike | None) -> None:
+        self._engine = engine
+        self._changed.set()
+        self._changed = trio.Event()
 
     def require(self) -> EngineLike:
         """The engine; raises `EngineDown` with the reason while there is none."""

@@ -3,7 +3,9 @@
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import cast
 
 import trio
 
@@ -11,10 +13,14 @@ from cozysync.daemon.config import Config
 from cozysync.daemon.control import create_control
 from cozysync.daemon.control_line import serve_control
 from cozysync.daemon.embedded import EmbeddedServer
+from cozysync.daemon.engine_api import EngineLike
 from cozysync.daemon.engine_slot import EngineSlot
+from cozysync.daemon.gateway import GatewayPart
 from cozysync.daemon.log import start_log, stop_log
 from cozysync.daemon.pairings import Pairings
 from cozysync.daemon.supervise import Supervisor, plain_error
+from cozysync.gateway.engine_view import view_of
+from cozysync.gateway.view import View
 from cozysync.sync.engine import Engine
 from cozysync.sync.home import Home
 from cozysync.sync.seams import real_seams
@@ -59,7 +65,9 @@ async def _daemon(home: Home, config: Config, passphrase: str | None) -> None:
             )
             await nursery.start(partial(supervisor.keep, "embedded server", server.run))
         await nursery.start(partial(supervisor.keep, "engine", slot.run))
-        control = create_control(slot, Pairings(nursery), stopping.set)
+        gateway = GatewayPart(home, config.gateway, slot, supervisor, _view)
+        nursery.start_soon(gateway.run)
+        control = create_control(slot, Pairings(nursery), gateway, home.config_file, stopping.set)
         _log.info("the daemon is at work on %s", home.root)
         await serve_control(control, home.prepare_socket(), stopping)
         _log.info("the daemon stops")
@@ -70,6 +78,10 @@ async def _daemon(home: Home, config: Config, passphrase: str | None) -> None:
 def _build(passphrase: str | None, home: Home, config: Config) -> Engine:
     ask = (lambda: passphrase) if passphrase is not None else None
     return Engine(home, config=config.engine, seams=real_seams(), ask=ask)
+
+
+def _view(engine: EngineLike) -> AbstractAsyncContextManager[View]:
+    return view_of(cast(Engine, engine))
 
 
 async def _heed_signals(stop: Callable[[], None]) -> None:

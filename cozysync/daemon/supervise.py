@@ -69,7 +69,7 @@ class Supervisor:
             if not been_up:
                 been_up = True
                 task_status.started()
-            self._troubles.pop(name, None)
+            self.well(name)
 
         while True:
             began = trio.current_time()
@@ -82,11 +82,16 @@ class Supervisor:
                 raise plain_error(reason)
             if trio.current_time() - began >= RECOVERED_AFTER_S:
                 pause = FIRST_PAUSE_S
-            self._note(name, reason, pause)
+            self.note(name, reason, pause)
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
-    def _note(self, name: str, error: Exception, pause: float) -> None:
+    def well(self, name: str) -> None:
+        """Forget the trouble of a part, which is up."""
+        self._troubles.pop(name, None)
+
+    def note(self, name: str, error: Exception, pause: float) -> None:
+        """Log a failure, and show it until the part is `well`; `pause` is in seconds."""
         cause = plain_error(error)
         _log.error(
             "%s failed: %s", name, cause, exc_info=error, extra={"data": {"next_try_in_s": pause}}

@@ -40,6 +40,7 @@ from cozysync.vault.failures import (
     ShortPassphrase,
     WrongPassphrase,
 )
+from cozysync.vault.gateway_certificate import certificate_digest, gateway_certificate
 from cozysync.vault.keyring import CHUNK_OVERHEAD, FIRST_EPOCH, MAX_DEVICE_NAME, VaultKeys
 from cozysync.vault.labels import Label
 from cozysync.vault.lock import (
@@ -103,11 +104,13 @@ __all__ = [
     "WrongCode",
     "WrongPassphrase",
     "add_device",
+    "certificate_digest",
     "check_key",
     "complete_word",
     "create_vault",
     "default_lock",
     "fingerprint",
+    "gateway_certificate",
     "let_go",
     "load_secrets",
     "lock_kind",

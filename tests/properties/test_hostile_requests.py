@@ -11,8 +11,11 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cozysync.daemon.config import load
 from cozysync.daemon.control import create_control
+from cozysync.daemon.gateway import GatewayPart
 from cozysync.daemon.pairings import Pairings
+from cozysync.sync.home import Home
 from cozysync_protocol import HTTP_STATUS, ErrorCode
 from tests.suites.fleet import fleet
 from tests.suites.mutations import EXAMPLES, decoded, with_nasty_bytes, with_nasty_part
@@ -145,6 +148,13 @@ class Slot:
         return self._engine.status().to_json()
 
 
+class QuietGateway(GatewayPart):
+    """Listens nowhere, whatever hostile address it is given."""
+
+    async def use(self, settings):
+        self._settings = settings
+
+
 @pytest.mark.parametrize("example", CONTROL, ids=lambda each: f"{each.method} {each.path}")
 @settings(max_examples=max(1, EXAMPLES // AT_ONCE), deadline=None, suppress_health_check=QUIET)
 @given(seed=st.integers(0, 2**64))
@@ -159,7 +169,9 @@ def test_the_daemon_refuses_with_a_remedy(example, seed, tmp_path_factory):
             ann = one.members[0]
             ann.hands.write("file", "text")
             await ann.settle()
-            app = create_control(Slot(ann.engine), Pairings(nursery), lambda: None)
+            slot, home = Slot(ann.engine), Home.at(tmp_path_factory.mktemp("home"))
+            gateway = QuietGateway(home, load(home.config_file).gateway, slot, None, None)
+            app = create_control(slot, Pairings(nursery), gateway, home.config_file, lambda: None)
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://daemon") as client:
                 for _ in range(AT_ONCE):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from unittest.mock import MagicMock
 
 from starlette.routing import Route
@@ -115,6 +116,9 @@ CONTROL = [
     Request("POST", "/v1/held", _json(path="/nowhere", deny=True, **SEEN)),
     Request("POST", "/v1/devices/rename", _json(device="nobody", name="n")),
     Request("POST", "/v1/devices/revoke", _json(device="nobody", last=False)),
+    Request("POST", "/v1/gateway", _json(enabled=False, listen="127.0.0.1:0", hosts="a b")),
+    Request("POST", "/v1/phones/add", _json(name="anna", folders=["Photos"], read_only=True)),
+    Request("POST", "/v1/phones/revoke", _json(name="anna")),
     Request("POST", "/v1/stop"),
 ]
 
@@ -136,4 +140,4 @@ def server_routes():
 
 def control_routes():
     """What the daemon's control socket offers."""
-    return set(_routes(create_control(MagicMock(), MagicMock(), lambda: None)))
+    return set(_routes(create_control(MagicMock(), MagicMock(), MagicMock(), Path(), lambda: None)))
