@@ -79,15 +79,23 @@ class Outbox:
             "DELETE FROM outbox WHERE position IS NULL AND sequence >= ?", (sequence,)
         )
 
-    def reopen(self, after: Position) -> int:
-        """Make entries that stood behind a position pending again; returns how many.
+    def reopen(self, after: Position) -> list[Sequence]:
+        """Make entries that stood behind a position pending again; returns which.
 
         For a server that has lost what came after `after`.
         """
-        cursor = self._connection.execute(
-            "UPDATE outbox SET position = NULL WHERE position > ?", (after,)
-        )
-        return cursor.rowcount
+        return self._reopen("position > ?", after)
+
+    def reopen_missing(self, position: Position, there: Sequence) -> list[Sequence]:
+        """Make entries behind sequence `there` pending again, if they stood up to a position.
+
+        For a server that shows the log up to `position` without them. Returns which.
+        """
+        return self._reopen("sequence > ? AND position <= ?", there, position)
+
+    def _reopen(self, which: str, *values: int) -> list[Sequence]:
+        query = f"UPDATE outbox SET position = NULL WHERE {which} RETURNING sequence"  # noqa: S608
+        return [Sequence(row[0]) for row in self._connection.execute(query, values).fetchall()]
 
     def reached(self) -> Position:
         """The last position that the server gave to an entry of this device; 0 for none."""

@@ -190,7 +190,8 @@ class Engine:
             reasons = [reason for folder in folders for reason in folder.reasons()]
             if reasons:
                 return Settled(False, tuple(reasons))
-            if await self.ledger.do(self.replica.outbox.count):
+            left = await self.ledger.do(self.replica.outbox.count)
+            if left or not await self._puller.has_taken():
                 continue  # the server had lost something that was sent
             if not news and self._merger.is_idle and all(folder.is_idle for folder in folders):
                 return Settled(True)

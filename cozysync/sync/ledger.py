@@ -20,6 +20,7 @@ from cozysync.sync.merges import Merges
 from cozysync.sync.opened import body_of
 from cozysync.sync.own_entries import OwnEntries
 from cozysync.sync.pin import Pin
+from cozysync.sync.receipts import Receipts
 from cozysync.sync.replica import Replica
 from cozysync.sync.seams import Seams
 from cozysync.sync.signal import Signal
@@ -106,6 +107,7 @@ class Ledger:
         self.endangered = Signal()
         self._arrived = self._retired = self._endangered = False
         self._seams = seams
+        self.receipts = Receipts(replica.outbox, device.id)
         self.own = OwnEntries(replica, device, lambda: self.keys, self.log_state)
         self._lock = trio.Lock()
         self._clock = HybridClock(replica.settings.get_int(CLOCK))
@@ -298,7 +300,7 @@ class Ledger:
                 state = advance(state, entry, position=frame.position, head=frame.head)
                 self.pin.check(state)
                 if entry.header.device == self.device.id:
-                    self.replica.outbox.acknowledge(entry.header.sequence, frame.position)
+                    self.receipts.seen(entry.header.sequence, frame.position)
                 if entry.header.kind is EntryKind.SEALED:
                     bodies.append(body_of(self.keys, entry))
                 else:
@@ -306,6 +308,7 @@ class Ledger:
                     self.learn([control] if hands_out_secrets(before, state) else ())
                     doomed += control.packs if isinstance(control, PacksDoomed) else ()
             self.replica.cursor.save(state)
+            self._authored |= self.receipts.compare(state)
             self.replica.frames.add(frames)
             self._count(frames)
             self._unsettled |= self._apply(bodies)
@@ -381,14 +384,13 @@ class Ledger:
     def reopen(self, after: Position) -> None:
         """Send again what the server had taken behind a position, and lost; work of `do`."""
         with self.replica.database.transaction():
-            if self.replica.outbox.reopen(after):
-                self._authored = True
+            self._authored |= self.receipts.reopen(after)
 
     def acknowledge(self, sent: Sequence[EntrySequence], positions: Sequence[Position]) -> None:
         """Note the positions that the server gave to entries of the outbox; work of `do`."""
         with self.replica.database.transaction():
-            for sequence, position in zip(sent, positions, strict=True):
-                self.replica.outbox.acknowledge(sequence, position)
+            self.receipts.note(sent, positions)
+            self._authored |= self.receipts.compare(self.log_state())
 
 
 def last_written(device: DeviceId) -> str:

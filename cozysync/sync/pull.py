@@ -95,6 +95,10 @@ class Puller:
                 await self.reach(end)
                 return end
 
+    async def has_taken(self) -> bool:
+        """Whether all that the server has taken from here has been read again."""
+        return await self._ledger.do(self._ledger.replica.outbox.reached) <= self.position
+
     async def end(self) -> Position:
         """The log's last position; what it has lost of what was read is given back first.
 
@@ -128,9 +132,11 @@ class Puller:
         if end >= await self._ledger.do(self._known):
             return end
         async with self._mending:
-            # Asked again: it may have been mended while this waited for its turn.
+            # Asked again: it may have been mended while this waited for its turn. Known before it
+            # is asked: what is taken meanwhile need not be in its answer.
+            known = await self._ledger.do(self._known)
             end = await self._ask()
-            if end < await self._ledger.do(self._known):
+            if end < known:
                 await self._giver.give(end)
                 self.gave_back.set()
                 end = await self._ask()
@@ -150,6 +156,7 @@ class Puller:
         if self._outages != outages:  # whoever comes back may have gone back
             await self._mended(await self._ask())
             self._outages = outages
+        known = await self._ledger.do(self._known)
         held: Sequence[LogFrame] = ()
         # Closed at once when an entry does not verify: an answer half read holds a connection.
         async with aclosing(self._remote.log(self._received, wait)) as answers:
@@ -158,8 +165,8 @@ class Puller:
                 await self._receive(held, more=True)
                 held = frames
         await self._receive(held, more=False)
-        if self._received < self._verified():
-            raise RolledBack(self._received, self._verified())
+        if self._received < known:
+            raise RolledBack(self._received, known)
 
     async def _receive(self, frames: Sequence[LogFrame], *, more: bool) -> None:
         if not frames and (more or self._received == self.position):

@@ -28,10 +28,11 @@ URL = "http://server"
 
 @dataclass
 class Answer:
-    """What goes back to a device; a tamperer changes it in place."""
+    """What goes back to a device; a tamperer changes it in place. `query` is what was asked."""
 
     method: str
     path: str
+    query: httpx.QueryParams
     status: int
     headers: dict[str, str]
     body: bytes
@@ -52,7 +53,7 @@ class Wire(httpx.AsyncBaseTransport):
             httpx.Request(request.method, request.url, headers=request.headers, content=body)
         )
         answer = Answer(
-            request.method, request.url.path, response.status_code,
+            request.method, request.url.path, request.url.params, response.status_code,
             dict(response.headers), await response.aread(),
         )  # fmt: skip
         for tamper in self.tamperers:
@@ -78,6 +79,20 @@ class Wire(httpx.AsyncBaseTransport):
                 answer.body = b"".join(encode_frame(frame) for frame in frames)
                 if end is not None:
                     answer.headers["cozysync-end"] = str(end)
+
+        self.tamperers.append(tamper)
+
+    def show_log(self, frames):
+        """Show these frames as the log, whatever there is: to each reader what it asks for."""
+
+        def tamper(answer):
+            if answer.method == "GET" and answer.path.endswith("/log"):
+                after = int(answer.query.get("after", 0))
+                wanted = [frame for frame in frames if frame.position > after]
+                head = frames[-1].head if frames else bytes(32)
+                answer.status = 200
+                answer.body = b"".join(map(encode_frame, wanted))
+                answer.headers |= {"cozysync-end": str(len(frames)), "cozysync-head": head.hex()}
 
         self.tamperers.append(tamper)
 

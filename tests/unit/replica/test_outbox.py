@@ -33,9 +33,16 @@ def test_a_page_ends_before_it_grows_too_large_but_never_empty(outbox: Outbox) -
 def test_what_a_server_lost_is_pending_again(outbox: Outbox) -> None:
     for sequence in (1, 2, 3):
         outbox.acknowledge(Sequence(sequence), Position(10 * sequence))
-    assert outbox.reopen(Position(10)) == 2
+    assert outbox.reopen(Position(10)) == [2, 3]
     assert sequences(outbox) == [2, 3, 4, 5]
     assert outbox.pending(1) == [(2, b"entry 2")]
+
+
+def test_what_a_log_does_not_show_where_it_was_taken_is_pending_again(outbox: Outbox) -> None:
+    for sequence in (1, 2, 3):
+        outbox.acknowledge(Sequence(sequence), Position(10 * sequence))
+    assert outbox.reopen_missing(Position(29), Sequence(1)) == [2]
+    assert sequences(outbox) == [2, 4, 5]
 
 
 def test_the_last_entry_is_known_whether_sent_or_not(outbox: Outbox) -> None:
