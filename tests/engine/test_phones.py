@@ -297,6 +297,27 @@ async def test_only_the_chunks_of_a_range_are_fetched(tmp_path):
             assert len(piece) <= 8 << 20
 
 
+async def test_a_content_too_long_for_its_recipe_is_one_like_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("cozysync.content.ingest.MAX_DIRECT", 1)
+    data = b"".join(b"%d\n" % (n * n * 7919) for n in range(300_000))
+    async with phone_at(tmp_path, "bob") as (people, view):
+        ann = people.members[0]
+        for folder in (W, "/Elsewhere"):
+            if folder != W:
+                await view.make_directory(folder)
+            base = (await put(view, f"{folder}/f", data)).entry
+            assert base.size == len(data)
+            assert (
+                await content(view, f"{folder}/f", None, 2_000_000, 9) == data[2_000_000:2_000_009]
+            )
+            await view.copy(f"{folder}/f", f"{folder}/g")
+            await put(view, f"{folder}/f", b"short", base=base.version)
+            assert await content(view, f"{folder}/f", base.version) == data
+        assert await people.settle() == {"f": "short", "g": data.decode()}
+        assert await content(view, "/Elsewhere/g") == data
+        assert spooled(ann) == []
+
+
 async def test_a_server_that_is_away_keeps_no_phone_from_writing(tmp_path):
     async with phone_at(tmp_path, "bob") as (people, view):
         ann = people.members[0]
