@@ -87,7 +87,7 @@ async def test_a_tree_of_any_depth_is_shown(tmp_path):
         def work():
             with ledger.replica.database.transaction():
                 above, made = ROOT, []
-                for n in range(2000):
+                for n in range(1100):
                     node = NodeId(bytes([Kind.DIRECTORY]) + b"deep" + n.to_bytes(11, "big"))
                     made.append(Create(node, above, b"d"))
                     above = node
@@ -96,7 +96,7 @@ async def test_a_tree_of_any_depth_is_shown(tmp_path):
 
         deepest = await ledger.do(work)
         await view._follower.catch_up()
-        assert (await view.find(deepest.hex())).path == "/d" * 2000
+        assert (await view.find(deepest.hex())).path == "/d" * 1100
 
 
 async def test_what_people_do_is_seen_by_phones(tmp_path):
@@ -277,7 +277,7 @@ async def test_what_is_not_here_is_fetched_or_said_to_be_elsewhere(tmp_path, mon
 
 
 async def test_only_the_chunks_of_a_range_are_fetched(tmp_path):
-    data = b"".join(b"%d\n" % (n * n * 7919) for n in range(1_000_000))
+    data = b"".join(b"%d\n" % (n * n * 7919) for n in range(400_000))
     async with phone_at(tmp_path) as (people, view):
         [ann] = people.members
         await view.make_directory("/Elsewhere")
