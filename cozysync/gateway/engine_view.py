@@ -46,6 +46,7 @@ from cozysync_protocol import PackId
 
 T = TypeVar("T")
 
+_STAGING = "staging"
 # Packs that move at once for all phones together: they leave room for the folders.
 _DOWNLOADS = 4
 # For so long a write waits to be brought together with what others wrote.
@@ -64,7 +65,8 @@ async def view_of(engine: Engine) -> AsyncIterator["EngineView"]:
 
     Entering takes a while in a large vault: what phones were told is compared with what is there.
     """
-    view = EngineView(engine)
+    index = await engine.seams.offload(partial(_opened, engine))
+    view = EngineView(engine, index)
     try:
         await view.begin()
         async with trio.open_nursery() as nursery:
@@ -75,17 +77,22 @@ async def view_of(engine: Engine) -> AsyncIterator["EngineView"]:
         view.close()
 
 
+def _opened(engine: Engine) -> ViewIndex:
+    place = engine.home.gateway
+    (place / _STAGING).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return ViewIndex(place / "index.db", engine.seams.entropy)
+
+
 class EngineView:
     """A `View`; see `view_of`. Any number of phones may share one."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, index: ViewIndex) -> None:
         self._engine = engine
         self._ledger = ledger = engine.ledger
         self._seams = seams = engine.seams
         self._directory = engine.home.gateway
-        self.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._index = ViewIndex(self._directory / "index.db", seams.entropy)
-        self._follower = Follower(ledger, self._index, seams)
+        self._index = index
+        self._follower = Follower(ledger, index, seams)
         self._writes = Writes(ledger, self._follower.caught_up)
         self._places = Places(ledger, self._follower.caught_up)
         downloader = Downloader(ledger, engine.link, engine.remote, seams, _DOWNLOADS)
@@ -95,7 +102,7 @@ class EngineView:
     @property
     def staging(self) -> Path:
         """See `View`."""
-        return self._directory / "staging"
+        return self._directory / _STAGING
 
     async def begin(self) -> None:
         """Compare with the replica; to be called once, before anything else."""

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 # Nodes compared in one piece of work at the start: others wait for that long.
 _TOGETHER = 5_000
+# A name of the replica's database, in its settings.
+_NAME = "gateway_name"
 # When the disk has had no room, the index is tried again after so long.
 _RETRY_S = 5.0
 
@@ -103,8 +105,16 @@ class Follower:
         return self._index.here.seen() == self._state()
 
     def _state(self) -> bytes:
-        """Which operations are in: what the tree shows depends on nothing else."""
-        return repr(sorted(self._ledger.replica.tree.vector().items())).encode()
+        """Which operations are in: what the tree shows depends on nothing else.
+
+        And in which database: when one is lost, so are operations, and others take their numbers.
+        """
+        settings = self._ledger.replica.settings
+        name = settings.get(_NAME)
+        if name is None:
+            name = self._seams.entropy(8)
+            settings.set(_NAME, name)
+        return name + repr(sorted(self._ledger.replica.tree.vector().items())).encode()
 
     def _heard(self, nodes: set[NodeId]) -> None:
         self._touched |= nodes

@@ -532,6 +532,34 @@ async def test_cursors_and_versions_outlive_a_restart(tmp_path, monkeypatch):
                 await view.entry(f"{W}/d")
 
 
+async def test_a_database_made_anew_is_compared_whatever_its_numbers(tmp_path):
+    async with fleet(tmp_path, "ann") as people:
+        [ann] = people.members
+        ann.hands.write("f", "in the log")
+        await ann.settle()
+        ann.remote.unplug()
+        async with view_of(ann.engine) as view:
+            await view.make_directory("/Lost")
+            _, _, cursor = await everything(view, "/")
+        await ann.stop()
+        ann.remote.plug()
+        ann.lose_database()
+        await ann.start()
+        await ann.settle()
+
+        def work():
+            ledger = ann.engine.ledger
+            with ledger.replica.database.transaction():
+                node = ledger.new_node(ROOT, b"Other", Kind.DIRECTORY)
+                ledger.author([Create(node, ROOT, b"Other")])
+
+        await ann.engine.ledger.do(work)
+        async with view_of(ann.engine) as view:
+            assert await names(view, "/") == ["Other", "work"]
+            _, removed, _ = await everything(view, "/", cursor)
+            assert [each.path for each in removed] == ["/Lost"]
+
+
 def _noted(work, calls):
     def noted(*args):
         calls.append(args)
