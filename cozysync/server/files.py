@@ -32,6 +32,9 @@ class Files(Protocol):
     def unlink(self, path: Path) -> None:
         """Take a file away."""
 
+    def touch(self, path: Path) -> None:
+        """As if a file had been written to just now."""
+
     def sync_directory(self, path: Path) -> None:
         """Make the names in a directory durable."""
 
@@ -59,6 +62,9 @@ class RealFiles:
 
     def unlink(self, path: Path) -> None:
         os.unlink(path)
+
+    def touch(self, path: Path) -> None:
+        os.utime(path)
 
     def sync_directory(self, path: Path) -> None:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

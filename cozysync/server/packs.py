@@ -145,11 +145,12 @@ class DirectoryPacks:
     def touch(self, vault: VaultId, pack: PackId) -> None:
         """See `Packs`."""
         with suppress(FileNotFoundError):
-            os.utime(self.path(vault, pack))
+            self._files.touch(self.path(vault, pack))
 
     def delete(self, vault: VaultId, pack: PackId) -> None:
         """See `Packs`."""
-        self.path(vault, pack).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            self._files.unlink(self.path(vault, pack))
 
     def read(self, vault: VaultId, pack: PackId, start: int, length: int) -> bytes:
         """Some bytes of a pack that is here."""

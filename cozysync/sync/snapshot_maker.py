@@ -39,13 +39,14 @@ _BYTES_THEN = "snapshot/log_bytes"
 
 
 class SnapshotMaker:
-    """Makes a snapshot when one is due."""
+    """Makes a snapshot when one is due: not before `least_bytes` of log have come."""
 
     def __init__(self, ledger: Ledger, link: Link, remote: Remote, seams: Seams) -> None:
         self._ledger = ledger
         self._link = link
         self._remote = remote
         self._seams = seams
+        self.least_bytes = LEAST_BYTES
 
     async def run(self) -> None:
         """Look now and then, for ever."""
@@ -92,7 +93,7 @@ class SnapshotMaker:
                 settings.set_int(_POSITION, last.position)
                 settings.set_int(_BYTES_THEN, settings.get_int(LOG_BYTES))
         grown = settings.get_int(LOG_BYTES) - settings.get_int(_BYTES_THEN)
-        return grown >= max(LEAST_BYTES, size)
+        return grown >= max(self.least_bytes, size)
 
     def _open(self, last: SnapshotPointer | None) -> tuple[Opening, sqlite3.Connection] | None:
         """One moment of the replica, if it holds what the log says and nothing else."""

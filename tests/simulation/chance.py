@@ -45,8 +45,8 @@ class Trace:
         if self._told is not None:
             print(line, file=self._told)
 
-    def count(self, kind):
-        self.counts[kind] += 1
+    def count(self, kind, times=1):
+        self.counts[kind] += times
 
     def digest(self):
         return self._hash.hexdigest()

@@ -5,6 +5,7 @@ import shutil
 import trio
 
 from cozysync.disk import ASIDE, PRIVATE, STAGING, TRASH, RootState
+from cozysync.replica import Retention
 from cozysync.sync.config import EngineConfig
 from cozysync.sync.engine import Engine
 from cozysync.sync.home import Home
@@ -18,6 +19,8 @@ from tests.suites.memory_disk import FileSystem, MemoryDisk
 
 ENGINE = "engine"
 FOLDER = "/work"
+# A vault of so much log is worth a snapshot, so that there are some.
+LEAST_SNAPSHOT = 10_000
 _SETUP = (PRIVATE, STAGING, ASIDE, TRASH)
 
 
@@ -43,6 +46,7 @@ class Life:
         self.over = False
         self.left = None  # points until it ends
         self.power = False
+        self.scopes = set()
 
     def check(self):
         if self.over:
@@ -61,10 +65,13 @@ class Life:
 class Device:
     """`start` it, `crash` it; `hands` are the person's. `between` is called at every disk call."""
 
-    def __init__(self, name, root, template, server, clock, chance, trace, nursery):
+    def __init__(
+        self, name, root, template, server, clock, chance, trace, nursery, retention=Retention()
+    ):
         self.name, self._root, self.clock = name, root, clock
         self._chance, self._trace, self._nursery = chance, trace, nursery
         self._generation = 0
+        self._retention = retention
         shutil.copytree(template, self.home.root)
         self.files = FileSystem(clock.now_ns)
         self.hands = MemoryDisk(self.files, name)
@@ -75,6 +82,7 @@ class Device:
         self.life = Life(self)
         self.engine = None
         self.is_on = True  # the machine, not the engine
+        self.away_until = 0.0  # nobody starts it before
         self.loosely = False
         self.between = lambda _deed, _paths: None
         self.crashed = lambda _device, _power: None
@@ -88,6 +96,10 @@ class Device:
     @property
     def is_running(self):
         return self.engine is not None and not self.life.over
+
+    @property
+    def is_away(self):
+        return trio.current_time() < self.away_until
 
     # --- starting and ending
 
@@ -106,11 +118,12 @@ class Device:
             now_ns=self.clock.now_ns, entropy=self._chance.randbytes, ground=_Ground(self, life),
             offload=_Offload(self, life), hand_over=_hand_over,
         )  # fmt: skip
-        config = EngineConfig(device=self.name, server=remote.url)
+        config = EngineConfig(device=self.name, server=remote.url, retention=self._retention)
         with trio.CancelScope() as self._scope:
             try:
                 self.engine = engine = Engine(self.home, config=config, seams=seams, remote=remote)
                 engine.replica.database.connection.execute("PRAGMA synchronous=OFF")
+                engine.upkeep.snapshots.least_bytes = LEAST_SNAPSHOT
                 task_status.started()
                 await engine.run()
             except BaseException as error:
@@ -119,6 +132,24 @@ class Device:
                     raise
                 if isinstance(error, trio.Cancelled):
                     raise
+
+    async def tidy(self):
+        """As a person who says `cozysync tidy`; what was done, None when the engine is not there."""
+        life, done = self.life, None
+        if not self.is_running:
+            return None
+        self._trace(self.name, "tidies")
+        with trio.CancelScope() as scope:
+            life.scopes.add(scope)
+            try:
+                done = await self.engine.upkeep.tidy()
+            except BaseException as error:
+                if not life.over or isinstance(error, trio.Cancelled):
+                    raise
+            finally:
+                life.scopes.discard(scope)
+        self._trace(self.name, "has tidied", done)
+        return done
 
     def crash(self, *, power):
         """The process is gone in this instant, and with `power` what was not synced."""
@@ -130,6 +161,8 @@ class Device:
             shutil.copytree(old, self.home.root, ignore=shutil.ignore_patterns("*-shm"))
         self.life.over, self.engine = True, None
         self._scope.cancel()
+        for scope in self.life.scopes:
+            scope.cancel()
         self._watches = []
         if power:
             self.is_on = False

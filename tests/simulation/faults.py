@@ -7,6 +7,9 @@ from functools import partial
 
 import trio
 
+DAY_S = 86_400
+# Who is away for so long is away for longer than any server waits that does not wait for days.
+LONGEST_NAP_S = 1500.0
 FULL = frozenset({"create", "write", "mkdir", "symlink", "rename", "exchange"})
 
 
@@ -17,6 +20,11 @@ class Faults:
     Shares are of network requests (`line`) and of disk calls (`full`, `broken`, `between`, the
     last being people who work in the middle of one). `kills`, `power`, `server` and `jumps` count
     what happens to each machine; `loosely` lets the file system forget more than ext4 would.
+
+    `tidy` is how often each device looks for what can go, `naps` how often each is off for longer
+    than the server waits while others tidy up. Then conditions, not faults: the seconds of `grace`
+    for packs and in which a device that does not come counts as `active`, and the days for which
+    `history` is kept.
     """
 
     line: float = 0.0
@@ -29,10 +37,15 @@ class Faults:
     loosely: bool = False
     server: int = 0
     jumps: int = 0
+    tidy: int = 0
+    naps: int = 0
+    grace: int = 600
+    active: int = 1000
+    history: int = 0
 
     @classmethod
     def drawn(cls, chance):
-        pick = chance.choice
+        pick, life = chance.choice, chance.part("the server's life").choice
         return cls(
             line=pick((0, 0, 0.03, 0.15, 0.4)),
             cuts=pick((0, 0, 2)),
@@ -44,6 +57,11 @@ class Faults:
             loosely=pick((False, False, True)),
             server=pick((0, 0, 2)),
             jumps=pick((0, 0, 2)),
+            tidy=life((0, 1, 2, 5)),
+            naps=life((0, 0, 1, 2)),
+            grace=life((0, 30, 600)),
+            active=life((20, 200, 1000, 30 * DAY_S)),
+            history=life((0, 0, 0, 30)),
         )
 
     @classmethod
@@ -53,7 +71,7 @@ class Faults:
         return cls(**{name: float(v) if "." in v else int(v) for name, v in pairs})
 
     def __str__(self):
-        said = [f"{f.name}={v}" for f in fields(self) if (v := getattr(self, f.name))]
+        said = [f"{f.name}={v}" for f in fields(self) if (v := getattr(self, f.name)) != f.default]
         return " ".join(said) or "peace"
 
 
@@ -79,6 +97,10 @@ class Mischief:
                 nursery.start_soon(self._cut, device, self._chance.uniform(0, spell))
             for _ in range(self._faults.jumps):
                 nursery.start_soon(self._jump, device, self._chance.uniform(0, spell))
+            for _ in range(self._faults.tidy):
+                nursery.start_soon(self._tidy, device, self._chance.uniform(0, spell))
+            for _ in range(self._chance.randint(0, self._faults.naps)):
+                nursery.start_soon(self._nap, device, self._chance.uniform(0, spell))
         for _ in range(self._faults.server):
             nursery.start_soon(self._kill_server, self._chance.uniform(0, spell))
 
@@ -126,6 +148,30 @@ class Mischief:
             hours = self._chance.choice((-30, -1, -0.001, 0.001, 1, 30))
             device.clock.ahead_ns += int(hours * 3600 * 1e9)
             self._trace(device.name, "clock", hours)
+
+    async def _tidy(self, device, after):
+        await trio.sleep(after)
+        if self._on:
+            await device.tidy()
+
+    async def _nap(self, device, after):
+        """Be off for long, perhaps with something unsent, while others let go of what is old."""
+        await trio.sleep(after)
+        if not self._on or not device.is_running or device.is_away:
+            return
+        self._trace.count("nap")
+        if self._chance.random() < 0.5:
+            device.line.cut(5)
+            await trio.sleep(5)
+        if not device.is_running:
+            return
+        seconds = min(self._faults.active, LONGEST_NAP_S) * self._chance.uniform(1.1, 2)
+        device.away_until = trio.current_time() + seconds
+        device.crash(power=False)
+        others = [each for each in self._devices if each is not device]
+        for share in (0.5, 0.4):
+            await trio.sleep(seconds * share)
+            await self._chance.choice(others).tidy()
 
     async def _kill_server(self, after):
         await trio.sleep(after)

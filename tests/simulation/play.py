@@ -10,19 +10,23 @@ from pathlib import Path
 
 import trio
 
+from cozysync.replica import Retention
+from cozysync.server.collection import Keeping
 from cozysync.sync.inbox import LookAgain
-from tests.simulation import bounds, checks, repeatable
+from tests.simulation import bounds, checks, repeatable, server_checks
 from tests.simulation.chance import Chance, Restless, Trace
 from tests.simulation.device import Clock, Device
 from tests.simulation.diary import Diary, words, words_in
-from tests.simulation.faults import Faults, Mischief
+from tests.simulation.faults import DAY_S, Faults, Mischief
 from tests.simulation.people import Person
 from tests.simulation.server import Machine
-from tests.simulation.template import BASE_S, NAMES, memory_directory, template
+from tests.simulation.template import BASE_S, NAMES, NEWCOMER, memory_directory, template
 from tests.suites.memory_disk import contents
 
 PATIENCE_S = 6 * 3600.0
 ROUNDS = 40
+# The server looks for packs of nobody once an hour, and a pack that was named late waits for more.
+COLLECTED_WITHIN_S = 3 * 3600.0
 REST_S = 700.0  # in which everybody looks through everything at least once
 
 
@@ -71,8 +75,12 @@ class _World:
             async with trio.open_nursery() as nursery:
                 await self._furnish(nursery)
                 await self._perturb()
+                await self._tidy_up()
                 await self._rest()
                 await self._coda()
+                await self._tidy_up()
+                await self._newcomer()
+                await self._epilogue()
                 nursery.cancel_scope.cancel()
         except* _Wrong:
             pass
@@ -90,24 +98,18 @@ class _World:
         self._nursery = nursery
         server_clock = Clock(BASE_S + 60, 0)
         shutil.copytree(self._master / "server0", self._root / "server0")
+        faults = self._played.faults
         self.server = Machine(
             self._root, self._vault, server_clock.now_s, self._chance.part("server"), self._trace,
-            nursery,
+            nursery, Keeping(faults.grace, faults.active),
         )  # fmt: skip
         await self.server.start()
         count = self._chance.choice((2, 2, 3))
+        if faults.active >= DAY_S:
+            count = 3  # who never comes would hold everything up to the end
         self.devices = []
         for name in NAMES[:count]:
-            clock = Clock(
-                BASE_S + 60 + self._chance.uniform(-5, 5), self._chance.uniform(-1e-4, 1e-4)
-            )
-            device = Device(
-                name, self._root, self._master / f"{name}0", self.server, clock,
-                self._chance.part(name), self._trace, nursery,
-            )  # fmt: skip
-            device.crashed = self._crashed
-            self.devices.append(device)
-            await device.start()
+            await self._arrive(name)
         self.people = [
             Person(d, self._diary, self._chance.part(f"person {d.name}"), self._trace)
             for d in self.devices
@@ -116,6 +118,17 @@ class _World:
             self.people[0].work()
         await self._settle()
         self._check("after furnishing")
+
+    async def _arrive(self, name):
+        clock = Clock(BASE_S + 60 + self._chance.uniform(-5, 5), self._chance.uniform(-1e-4, 1e-4))
+        device = Device(
+            name, self._root, self._master / f"{name}0", self.server, clock,
+            self._chance.part(name), self._trace, self._nursery,
+            Retention(*[self._played.faults.history] * 4),
+        )  # fmt: skip
+        device.crashed = self._crashed
+        self.devices.append(device)
+        await device.start()
 
     async def _perturb(self):
         pause = self._chance.choice((0.02, 0.5, 10, 200))
@@ -143,6 +156,19 @@ class _World:
                 person.work()
                 self._trace.count("deed")
 
+    async def _tidy_up(self):
+        """Let go of everything that nobody needs, until there is no more of it."""
+        for _ in range(ROUNDS):
+            before = self.server.position()
+            for device in self.devices:
+                await device.tidy()
+                await self._settle()
+            if self.server.position() == before:
+                break
+        else:
+            self._wrong("tidying up", ["there is always something more to let go of"])
+        self._check("after tidying up")
+
     async def _rest(self):
         """Nobody does anything: then nothing may be said."""
         position = self.server.position()
@@ -168,9 +194,26 @@ class _World:
         await self._settle()
         self._wrong("in the coda", checks.nothing_back(self.devices, gone))
         self._check("in the coda")
+
+    async def _newcomer(self):
+        """Who comes last finds all that is shown, whatever the server has let go of."""
+        await self._arrive(NEWCOMER)
+        await self._settle()
+        self._check("when another one has come")
+
+    async def _epilogue(self):
+        """The server looks through all that it has."""
         self.server.crash()
         await self.server.start()
-        self._wrong("in the end", checks.server_keeps(self.server))
+        await self._settle()
+        with trio.move_on_after(COLLECTED_WITHIN_S):
+            while list(server_checks.is_small(self.server, self.devices)):  # noqa: ASYNC110
+                await trio.sleep(60)
+        self._wrong("in the end", server_checks.is_small(self.server, self.devices))
+        self._wrong("in the end", server_checks.finds_nothing(self.server))
+        self._check("in the end")
+        if self.server.store.snapshots.start(self._vault):
+            self._trace.count("log that begins with a snapshot")
 
     # --- machines
 
@@ -195,6 +238,7 @@ class _World:
 
     async def _start_again(self, device, power):
         await trio.sleep(device._chance.choice((0.01, 1, 60)))
+        await trio.sleep_until(device.away_until)
         device.is_on = True
         await device.start()
 

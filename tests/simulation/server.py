@@ -1,6 +1,7 @@
 """The real server application on its own machine, which can be killed and started again."""
 
 import math
+import os
 import shutil
 import sqlite3
 from email.utils import formatdate
@@ -9,37 +10,39 @@ import httpx
 import trio
 
 from cozysync.server.app import Server
+from cozysync.server.collection import Keeping
+from cozysync.server.files import RealFiles
 from cozysync.server.packs import DirectoryPacks
 from cozysync.server.store import SqliteStore
-from cozysync_protocol import Append, Appended
+from cozysync_protocol import Append, Appended, Problem
+from tests.simulation.server_checks import Promises
 
 
 class Machine:
-    """The server's machine. Whatever it has acknowledged is remembered here, to be asked for."""
+    """The server's machine. What it has promised is remembered in `promises`."""
 
-    def __init__(self, root, vault, now_s, chance, trace, nursery):
-        self._root, self._vault, self._now_s = root, vault, now_s
+    def __init__(self, root, vault, now_s, chance, trace, nursery, keeping=None):
+        self._root, self.vault, self._now_s = root, vault, now_s
+        self._keeping = keeping or Keeping()
         self._chance, self._trace, self._nursery = chance, trace, nursery
         self._generation = 0
         self._scope = None
         self.is_up = False
-        self.acknowledged = {}
-        self.stored = {}
+        self.promises = Promises(vault, self._keeping.grace_s, trace)
 
     @property
     def data(self):
         return self._root / f"server{self._generation}"
 
     async def start(self):
-        self._packs = DirectoryPacks(self.data / "packs")
-        self.store = SqliteStore(self.data / "server.db", self._packs.missing, self._now_s)
+        self.packs = DirectoryPacks(self.data / "packs", _Disk(self._now_s))
+        self.store = SqliteStore(self.data / "server.db", self.packs.missing, self._now_s)
         self.store._connection.execute("PRAGMA synchronous=OFF")  # a crash is a copy
         server = Server(
-            self.store, self._packs,
-            now_s=self._now_s, entropy=self._chance.randbytes, offload=self._offload,
+            self.store, self.packs, now_s=self._now_s, entropy=self._chance.randbytes,
+            offload=self._offload, keeping=self._keeping,
         )  # fmt: skip
         self._app = server.app()
-        self._news = trio.Event()
         await self._nursery.start(self._run)
         self.is_up = True
         self._trace("server", "starts")
@@ -47,8 +50,30 @@ class Machine:
     async def _run(self, task_status):
         async with trio.open_nursery() as self._requests:
             self._scope = self._requests.cancel_scope
+            await self._requests.start(self._live)
             task_status.started()
             await trio.sleep_forever()
+
+    async def _live(self, task_status):
+        """What the application does from its start to its end, besides answering."""
+
+        async def hear():
+            if not begun:
+                begun.append(True)
+                return {"type": "lifespan.startup"}
+            await trio.sleep_forever()
+
+        async def say(message):
+            await trio.lowlevel.checkpoint()
+            if message["type"] == "lifespan.startup.complete":
+                task_status.started()
+
+        begun = []
+        try:
+            await self._app({"type": "lifespan", "asgi": {"version": "3.0"}}, hear, say)
+        except* trio.BrokenResourceError:
+            if self.is_up:
+                raise
 
     def crash(self):
         """It is gone in this instant; what was committed is what remains."""
@@ -61,7 +86,7 @@ class Machine:
         self.store.close()
 
     def position(self):
-        state = self.store.state(self._vault)
+        state = self.store.state(self.vault)
         return state.position if state is not None else 0
 
     def take(self, request, body, whole):
@@ -88,24 +113,34 @@ class Machine:
 
     def heard(self, request, body, status, answer):
         """Note what the server has promised to keep."""
-        if request.method == "POST" and request.url.path.endswith("/log") and status == 200:
+        path = request.url.path
+        if request.method == "POST" and path.endswith("/log") and status == 200:
             places = Appended.decode(answer).positions
-            for entry, place in zip(Append.decode(body).entries, places, strict=True):
-                assert self.acknowledged.setdefault(entry, place) == place, "two answers"
-        if request.method == "PUT" and "/packs/" in request.url.path and status == 204:
-            self.stored[request.url.path.rpartition("/")[2]] = body
+            self.promises.took(Append.decode(body).entries, places, self.packs)
+        if request.method == "PUT" and "/packs/" in path and status == 204:
+            self.promises.stored(bytes.fromhex(path.rpartition("/")[2]), self.packs)
+        if request.method == "PUT" and path.endswith("/snapshot") and status == 204:
+            self._trace.count("snapshot")
+        if status >= 400:
+            self._trace.count(f"refused: {Problem.decode(answer).code}")
 
     def lacks(self):
-        """What it acknowledged and does not hold, a sentence each."""
-        frames = self.store.read(self._vault, 0, 1 << 30, 1 << 40)
-        held = {frame.entry: (frame.position, frame.head) for frame in frames}
-        for entry, place in self.acknowledged.items():
-            if held.get(entry) != place:
-                yield f"the server acknowledged an entry at {place[0]} and does not hold it"
-        for name, body in self.stored.items():
-            path = self._packs.path(self._vault, bytes.fromhex(name))
-            if not path.exists() or path.read_bytes() != body:
-                yield f"the server acknowledged pack {name[:8]} and does not hold it"
+        """What it promised and does not hold, a sentence each."""
+        yield from self.promises.broken(self.store, self.packs, self._now_s())
+
+
+class _Disk(RealFiles):
+    """A disk on which what comes bears this machine's time."""
+
+    def __init__(self, now_s):
+        self._now_s = now_s
+
+    def rename(self, old, new):
+        super().rename(old, new)
+        self.touch(new)
+
+    def touch(self, path):
+        os.utime(path, (self._now_s(), self._now_s()))
 
 
 class Exchange:

@@ -1,4 +1,7 @@
-"""A vault of three devices that have met once, to be copied at the start of every run."""
+"""A vault of three devices that have met once, to be copied at the start of every run.
+
+A fourth is in the vault and has never come: it is the newcomer of the end.
+"""
 
 import atexit
 import shutil
@@ -29,6 +32,7 @@ from tests.simulation.device import FOLDER, Clock, Device
 from tests.simulation.server import Machine
 
 NAMES = ("ann", "bob", "eve")
+NEWCOMER = "zoe"
 BASE_S = 1_793_600_000  # in November 2026
 
 
@@ -49,19 +53,20 @@ def memory_directory():
 
 async def _found(root):
     chance, trace = Chance(0), Trace(trio.current_time)
-    devices = [DeviceKeys.generate(chance.randbytes) for _ in NAMES]
+    names = (*NAMES, NEWCOMER)
+    devices = [DeviceKeys.generate(chance.randbytes) for _ in names]
     phrase = new_phrase(chance.randbytes)
     created = create_vault(RootKeys.from_phrase(phrase), devices[0], NAMES[0], chance.randbytes)
     vault = created.keys.vault
     clock = Clock(BASE_S, 0)
-    for name, device in zip(NAMES, devices, strict=True):
+    for name, device in zip(names, devices, strict=True):
         _home(root / f"bare-{name}", device, created)
     _serve(root / "server0", created, clock.now_s)
     async with trio.open_nursery() as nursery:
         server = Machine(root, vault, clock.now_s, chance, trace, nursery)
         await server.start()
         members = []
-        for name, device in zip(NAMES, devices, strict=True):
+        for name, device in zip(NAMES, devices, strict=False):
             bare = root / f"bare-{name}"
             member = Device(name, root, bare, server, clock, chance, trace, nursery)
             if members:
@@ -69,10 +74,12 @@ async def _found(root):
             await member.start()
             assert (await member.engine.settle()).in_sync
             members.append(member)
+        await _enrol(members[0].engine, devices[-1], NEWCOMER)
         nursery.cancel_scope.cancel()
     server.store.close()
     for name in NAMES:
         shutil.rmtree(root / f"bare-{name}")
+    (root / f"bare-{NEWCOMER}").rename(root / f"{NEWCOMER}0")
     return vault
 
 
