@@ -195,10 +195,12 @@ class _Contest:
         return self._kept_apart(standing, leaves)
 
     def _merged(self, leaves: list[Version], merge: Merge) -> Content | Later | None:
+        if not all(leaf.content.detail for leaf in leaves):
+            return None  # let go of: what was made of it stands
         if len(leaves) == 1:
             return leaves[0].content
         base, known = self._lineage.ancestry(leaves)
-        if not known or not all(leaf.content.detail for leaf in leaves):
+        if not known:
             return None
         sides = tuple(leaf.content for leaf in leaves)
         return merge(Contested(self._node.id, self._node.name, base, sides))

@@ -147,7 +147,8 @@ class Store(Protocol):
     def versions(self, node: NodeId) -> list[Version]:
         """All versions of a node, oldest stamp first; only after `flush`.
 
-        Those that history has let go of have a content without detail.
+        Those that history has let go of have a content without detail, unless the same content
+        stands in another version that is kept.
         """
 
     def contested(self) -> list[NodeId]:

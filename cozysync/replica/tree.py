@@ -200,9 +200,19 @@ class SqliteStore:
             " ORDER BY time, device",
             (node,),
         )
-        return [
+        found = [
             Version(Dot(device, counter), Stamp(time, device), Content(digest, detail), _dots(seen))
             for time, device, counter, digest, detail, seen in rows
+        ]
+        if all(version.content.detail for version in found):
+            return found
+        # What history has let go of may still be had: it was written more than once.
+        known = self.get(node)
+        heads = known.heads if known is not None else ()
+        contents = [each.content for each in (*found, *heads)]
+        whole = {content.digest: content for content in contents if content.detail}
+        return [
+            each._replace(content=whole.get(each.content.digest, each.content)) for each in found
         ]
 
     def flush(self) -> None:

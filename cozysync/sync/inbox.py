@@ -22,6 +22,7 @@ from cozysync_conflict import (
     Policy,
     SetAttribute,
     Store,
+    Write,
     keep,
     keep_both,
     read_cases,
@@ -163,7 +164,13 @@ class Inbox:
                     "The file or one of its versions has changed since you looked.",
                     f"Look again: cozysync conflicts show {case.record.id[:8]}",
                 )
-            self._ledger.author(self._actions(case, choice, anyway))
+            actions = self._actions(case, choice, anyway)
+            if any(isinstance(each, Write) and not each.content.detail for each in actions):
+                raise NoSuchConflict(
+                    "The history has let go of a version that this would bring back.",
+                    f"See what is left: cozysync conflicts show {case.record.id[:8]}",
+                )
+            self._ledger.author(actions)
         names, paths = self._ledger.device_names(), Paths(self._ledger)
         return _view(self._case(case.record.id), names, paths)
 

@@ -213,6 +213,30 @@ async def test_nobody_dooms_what_history_keeps(tmp_path):
         assert "a.bin" in await office.settle()
 
 
+async def test_a_version_that_still_stands_is_kept_beside_though_its_first_writing_was_let_go(
+    tmp_path,
+):
+    """The resolver wrote it once more when it won its first conflict; then comes a second one."""
+    async with office_of(tmp_path, "ann", "bob", "cat") as office:
+        ann, bob, cat = office.members
+        ann.hands.write("both.bin", "first\0")
+        await office.settle()
+        cat.remote.unplug()
+        bob.remote.unplug()
+        ann.hands.write("both.bin", "by ann\0")
+        bob.hands.write("both.bin", "by bob\0")
+        await ann.settle()
+        bob.remote.plug()
+        assert sorted((await office.settle(ann, bob)).values()) == ["by ann\0", "by bob\0"]
+        office.now.pass_hours(1)
+        await ann.engine.past.let_go()
+        await bob.engine.past.let_go()
+        cat.hands.write("both.bin", "by cat\0")
+        cat.remote.plug()
+        tree = await office.settle()
+        assert sorted(tree.values()) == ["by ann\0", "by bob\0", "by cat\0"]
+
+
 async def test_a_doom_of_a_pack_that_is_not_known_harms_nobody(tmp_path):
     async with office_of(tmp_path, "ann", "bob") as office:
         ann, bob = office.members
