@@ -4,11 +4,12 @@ Only devices know what lives, so the server deletes nothing of its own judgement
 snapshot that a device made, packs that a device doomed, and packs that no entry ever named. For
 the first two it waits until every *active* device has read past the snapshot or the doom; a
 device that has not come for long does not hold it up, and starts from the snapshot when it
-comes. For packs there is a *grace period* besides. A device whose entry comes too late hears so
-(`unknown-pack`, `horizon`) and mends it, so neither period must be long for nothing to be lost.
+comes. For packs there is a *grace period* besides, and for those of nobody it counts only while
+all active devices come: whoever cannot reach the server cannot name what it has sent. A device
+whose entry comes too late hears so (`unknown-pack`, `horizon`) and mends it from what it holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cozysync.server.marks import Reader
@@ -40,12 +41,18 @@ def reached(
     """The position that every active device has read; the log's end when none is active."""
     positions = [
         max(reader.position, state.devices[device].seen)
-        for device, reader in readers.items()
-        if device in state.devices
-        and not state.devices[device].revoked
-        and reader.came >= now_s - active_s
+        for device, reader in _active(state, readers, now_s - active_s)
     ]
     return min(positions, default=state.position)
+
+
+def _active(
+    state: LogState, readers: Mapping[DeviceId, Reader], since_s: float
+) -> Iterator[tuple[DeviceId, Reader]]:
+    for device, reader in readers.items():
+        known = state.devices.get(device)
+        if known is not None and not known.revoked and reader.came >= since_s:
+            yield device, reader
 
 
 class Collection:
@@ -56,11 +63,21 @@ class Collection:
         self._packs = packs
         self._keeping = keeping
 
-    def collect(self, vault: VaultId, now_s: float, *, orphans: bool = True) -> int:
+    def all_were_here(self, vault: VaultId, now_s: float) -> float:
+        """The time up to which all active devices have come; now when there is none."""
+        state = self._store.state(vault)
+        if state is None:
+            return now_s
+        readers = self._store.marks.readers(vault)
+        active = _active(state, readers, now_s - self._keeping.active_s)
+        return min((reader.came for _, reader in active), default=now_s)
+
+    def collect(self, vault: VaultId, now_s: float, orphans_until_s: float | None = None) -> int:
         """Delete of one vault what may go at this time; returns how many packs that were.
 
-        Looking for packs of nobody (`orphans`) lists all packs; the rest costs nothing.
-        A kill in the midst loses nothing: a pack goes before its note, which then is found again.
+        The grace of packs of nobody is over when it was at `orphans_until_s`. Looking for them
+        lists all packs (not with None); the rest costs nothing. A kill in the midst loses nothing:
+        a pack goes before its note, which then is found again.
         """
         self._store.note_readers()
         state = self._store.state(vault)
@@ -74,7 +91,9 @@ class Collection:
         for pack in doomed:
             self._packs.delete(vault, pack)
         self._store.forget_packs(vault, doomed)
-        lost = self._orphans(vault, before) if orphans else []
+        lost: list[PackId] = []
+        if orphans_until_s is not None:
+            lost = self._orphans(vault, min(now_s, orphans_until_s) - self._keeping.grace_s)
         for pack in lost:
             self._packs.delete(vault, pack)
         return len(doomed) + len(lost)

@@ -40,10 +40,16 @@ class Collector:
         self._news.set()
 
     async def run(self) -> None:
-        """Look for ever, a vault at a time: others get their turn between two."""
+        """Look for ever, a vault at a time: others get their turn between two.
+
+        Who comes back after long gets until the next look to name what it has sent before.
+        """
+        all_were_here: dict[VaultId, float] = {}
         while True:
             for vault in await self._turns.take(self._store.vaults):
-                await self._look(vault, orphans=True)
+                await self._look(vault, all_were_here.get(vault))
+                here = partial(self._collection.all_were_here, vault, self._now_s())
+                all_were_here[vault] = await self._turns.take(here)
             # Besides what is told: a grace period ends, a device stops being active.
             with anyio.move_on_after(self._pause_s):
                 await self._hear()
@@ -55,8 +61,8 @@ class Collector:
             self._news = anyio.Event()
             vaults, self._vaults = self._vaults, set()
             for vault in vaults:
-                await self._look(vault, orphans=False)
+                await self._look(vault, None)
 
-    async def _look(self, vault: VaultId, *, orphans: bool) -> None:
-        now_s = self._now_s()
-        await self._turns.take(partial(self._collection.collect, vault, now_s, orphans=orphans))
+    async def _look(self, vault: VaultId, orphans_until_s: float | None) -> None:
+        look = partial(self._collection.collect, vault, self._now_s(), orphans_until_s)
+        await self._turns.take(look)

@@ -60,7 +60,7 @@ class Faults:
             tidy=life((0, 1, 2, 5)),
             naps=life((0, 0, 1, 2)),
             grace=life((0, 30, 600)),
-            active=life((20, 200, 1000, 30 * DAY_S)),
+            active=life((200, 1000, 3000, 30 * DAY_S)),
             history=life((0, 0, 0, 30)),
         )
 

@@ -110,7 +110,8 @@ class MemoryServer:
 
     def collect(self):
         """What the real one does by itself now and then."""
-        return self._collection.collect(self.vault, self._now_s())
+        now_s = self._now_s()
+        return self._collection.collect(self.vault, now_s, now_s)
 
     def put_pack(self, pack, data):
         self._packs.put(pack, data)

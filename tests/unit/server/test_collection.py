@@ -74,7 +74,7 @@ class Site:
 
     def collect(self, days=0.0):
         self.now += int(days * DAY_S)
-        self.collection.collect(VAULT, self.now)
+        self.collection.collect(VAULT, self.now, self.now)
 
     def entries(self):
         return len(self.store.read(VAULT, self.store.snapshots.start(VAULT), 1000, 1 << 40))
