@@ -65,13 +65,11 @@ class Life:
 class Device:
     """`start` it, `crash` it; `hands` are the person's. `between` is called at every disk call."""
 
-    def __init__(
-        self, name, root, template, server, clock, chance, trace, nursery, retention=Retention()
-    ):
+    def __init__(self, name, root, template, server, clock, chance, trace, nursery, retention=None):
         self.name, self._root, self.clock = name, root, clock
         self._chance, self._trace, self._nursery = chance, trace, nursery
         self._generation = 0
-        self._retention = retention
+        self._retention = retention or Retention()
         shutil.copytree(template, self.home.root)
         self.files = FileSystem(clock.now_ns)
         self.hands = MemoryDisk(self.files, name)
@@ -134,7 +132,7 @@ class Device:
                     raise
 
     async def tidy(self):
-        """As a person who says `cozysync tidy`; what was done, None when the engine is not there."""
+        """As a person who says `cozysync tidy`; what was done, None without an engine."""
         life, done = self.life, None
         if not self.is_running:
             return None

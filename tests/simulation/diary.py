@@ -30,6 +30,7 @@ class Diary:
         self.words = {}
         self.left = set()  # contents as people, or a power cut on their own files, left them
         self._numbers = Counter()
+        self._instead = {}  # content → words of what people had before they put that in its place
 
     def word(self, who):
         self._numbers[who] += 1
@@ -44,10 +45,15 @@ class Diary:
     def wrote(self, old, new):
         """Somebody who saw `old` (b"" for nothing) put `new` in its place."""
         self.left.add(new)
+        self._instead[new] = words(old) | self._instead.get(old, set())
         kept = words(new)
         for word in words(old):
             if word not in kept:
                 self.words[word].dismissed = True
+
+    def before(self, data):
+        """The words that people had in a file before they put this in its place."""
+        return self._instead.get(data, set())
 
     def power_lost(self, before, after):
         """Words that people had written and no disk had kept are nobody's fault."""

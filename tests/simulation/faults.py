@@ -59,7 +59,7 @@ class Faults:
             jumps=pick((0, 0, 2)),
             tidy=life((0, 1, 2, 5)),
             naps=life((0, 0, 1, 2)),
-            grace=life((0, 30, 600)),
+            grace=life((30, 100, 600)),
             active=life((200, 1000, 3000, 30 * DAY_S)),
             history=life((0, 0, 0, 30)),
         )

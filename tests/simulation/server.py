@@ -57,18 +57,18 @@ class Machine:
     async def _live(self, task_status):
         """What the application does from its start to its end, besides answering."""
 
+        messages = [{"type": "lifespan.startup"}]
+
         async def hear():
-            if not begun:
-                begun.append(True)
-                return {"type": "lifespan.startup"}
-            await trio.sleep_forever()
+            if not messages:
+                await trio.sleep_forever()
+            return messages.pop()
 
         async def say(message):
             await trio.lowlevel.checkpoint()
             if message["type"] == "lifespan.startup.complete":
                 task_status.started()
 
-        begun = []
         try:
             await self._app({"type": "lifespan", "asgi": {"version": "3.0"}}, hear, say)
         except* trio.BrokenResourceError:

@@ -3,12 +3,13 @@
 import trio
 
 from cozysync.server.collection import DAY_S, Keeping
-from cozysync.server.collector import LOOK_EVERY_S, Collector
+from cozysync.server.collector import Collector
 from cozysync.server.turns import Turns
 from tests.unit.protocol.logs import ANN, BOB
 from tests.unit.server.test_collection import Site
 
 GRACE_DAYS = 7
+HOUR_S = 3600
 
 
 async def at_once(work):
@@ -26,7 +27,7 @@ class Running:
 
     async def start(self):
         site = self.site
-        collector = Collector(site.collection, site.store, Turns(at_once), lambda: site.now)
+        collector = Collector(site.collection, HOUR_S, site.store, Turns(at_once), lambda: site.now)
         self._scope = trio.CancelScope()
 
         async def run():
@@ -42,8 +43,8 @@ class Running:
     async def pass_days(self, days):
         """Hour by hour; the clock on the wall goes along."""
         for _ in range(int(days * 24)):
-            self.site.now += int(LOOK_EVERY_S)
-            await trio.sleep(LOOK_EVERY_S)
+            self.site.now += HOUR_S
+            await trio.sleep(HOUR_S)
 
 
 async def test_what_was_sent_before_the_server_went_down_may_still_be_named(
