@@ -4,6 +4,8 @@ import hashlib
 import random
 from collections import Counter
 
+_HEX_DIGITS = 64
+
 
 class Ended(BaseException):
     """This machine has crashed, or its process was killed: whatever was going on is no more."""
@@ -35,6 +37,7 @@ class Trace:
         self._hash = hashlib.blake2b(digest_size=16)
         self.events = 0
         self.counts = Counter()
+        self._packs = {}
 
     def __call__(self, who, what, *more):
         self.events += 1
@@ -44,6 +47,15 @@ class Trace:
         self._hash.update(line.encode())
         if self._told is not None:
             print(line, file=self._told)
+
+    def path(self, path):
+        """A request's path with packs numbered: the log's hashes, which no seed decides (keys are
+        wrapped with randomness of their own), are in the snapshots, and so in the names of theirs.
+        """
+        above, _, name = path.rpartition("/")
+        if not above.endswith("/packs") or len(name) != _HEX_DIGITS:
+            return path
+        return f"{above}/{self._packs.setdefault(name, len(self._packs))}"
 
     def count(self, kind, times=1):
         self.counts[kind] += times

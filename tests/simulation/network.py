@@ -32,7 +32,10 @@ class Line(httpx.AsyncBaseTransport):
         body = await request.aread()
         patience = request.extensions["timeout"]
         fault = self._fault()
-        self._trace(self._machine.name, request.method, request.url.path, fault or "")
+        self._trace(
+            self._machine.name, request.method,
+            self._trace.path(request.url.path), fault or "",
+        )  # fmt: skip
         await trio.sleep(self._delay())
         life.check()
         if self._is_cut() or not self._server.is_up:

@@ -205,6 +205,7 @@ class _World:
         """The server looks through all that it has."""
         self.server.crash()
         await self.server.start()
+        self._wrong("in the end", checks.server_keeps(self.server))
         await self._settle()
         with trio.move_on_after(COLLECTED_WITHIN_S):
             while list(server_checks.is_small(self.server, self.devices)):  # noqa: ASYNC110

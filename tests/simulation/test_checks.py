@@ -221,7 +221,7 @@ def test_a_pack_that_the_server_does_not_keep_is_noticed(monkeypatch):
                 path.unlink()
 
     monkeypatch.setattr(Machine, "crash", crash)
-    assert said(wrong(), "acknowledged pack")
+    assert said(wrong(), "promised to keep pack")
 
 
 def test_an_entry_that_the_server_does_not_keep_is_noticed(monkeypatch):

@@ -27,7 +27,7 @@ class Running:
 
     async def start(self):
         site = self.site
-        collector = Collector(site.collection, HOUR_S, site.store, Turns(at_once), lambda: site.now)
+        collector = Collector(site.collection, site.store, Turns(at_once), lambda: site.now, HOUR_S)
         self._scope = trio.CancelScope()
 
         async def run():
