@@ -20,6 +20,7 @@ from cozysync_conflict.inbox import (
     keep_both,
     read_cases,
     take_back,
+    waiting,
 )
 from cozysync_conflict.lineage import (
     Lineage,
@@ -153,5 +154,6 @@ __all__ = [
     "shown_children",
     "take_back",
     "truncate",
+    "waiting",
     "winner",
 ]

@@ -80,9 +80,9 @@ def _case(store: Store, node: Node, record: Record, hash: Callable[[bytes], byte
     sides = tuple(
         _side(store, node, versions[dot], hash) for dot in record.versions if dot in versions
     )
-    decision = _read_decision(attribute(store, node.id, DECISION + record.id))
+    decision = _decision(node, record)
     current = winner(store, node.id)
-    undecided = decision is None or decision.choice is Choice.REOPENED
+    undecided = _is_undecided(decision)
     waits = record.outcome is Outcome.INBOX or (
         record.outcome is Outcome.BESIDE and any(side.copy is not None for side in sides)
     )
@@ -94,6 +94,25 @@ def _case(store: Store, node: Node, record: Record, hash: Callable[[bytes], byte
         undecided and waits,
         None if undecided else decision,
     )
+
+
+def waiting(node: Node) -> frozenset[Dot]:
+    """The versions of a file that only history keeps, for a person who has not decided yet."""
+    open_ones = [
+        record
+        for record in records_of(node)
+        if record.outcome is Outcome.INBOX and _is_undecided(_decision(node, record))
+    ]
+    return frozenset(dot for record in open_ones for dot in record.versions)
+
+
+def _decision(node: Node, record: Record) -> Decision | None:
+    _, value = node.attributes.get(DECISION + record.id, (None, None))
+    return _read_decision(value)
+
+
+def _is_undecided(decision: Decision | None) -> bool:
+    return decision is None or decision.choice is Choice.REOPENED
 
 
 def _side(store: Store, node: Node, version: Version, hash: Callable[[bytes], bytes]) -> Side:

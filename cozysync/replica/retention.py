@@ -2,7 +2,7 @@
 
 A version that has been let go of keeps its row, without the recipe: who came from whom stays
 known, and only its bytes can no longer be found. What history holds counts as in use wherever
-unused chunks are looked for.
+unused chunks are looked for. What waits in the inbox for a decision is kept until it is made.
 """
 
 import sqlite3
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from cozysync_conflict import COUNTER_BITS
+from cozysync.replica.tree import unpacked_node
+from cozysync_conflict import COUNTER_BITS, Dot, waiting
 
 _DAY_MS = 86_400_000
 
@@ -80,19 +81,22 @@ def _forget_deleted(connection: sqlite3.Connection, now_ms: int, rules: Retentio
 
 
 def _thin_node(connection: sqlite3.Connection, node: bytes, now_ms: int, rules: Retention) -> int:
-    contested = connection.execute(
-        "SELECT unsettled & 2 FROM node WHERE id = ?", (node,)
+    known = connection.execute(
+        "SELECT id, parent, name, counted_at, state, unsettled & 2 FROM node WHERE id = ?", (node,)
     ).fetchone()
-    if contested is not None and contested[0]:
+    if known is not None and known[-1]:
         return 0  # a merge is about to need them
+    awaited = waiting(unpacked_node(*known[:-1])) if known is not None else frozenset()
     rows = connection.execute(
-        "SELECT time, device FROM version WHERE node = ? AND detail <> x'' ORDER BY time, device",
+        "SELECT time, device, counter FROM version WHERE node = ? AND detail <> x''"
+        " ORDER BY time, device",
         (node,),
     ).fetchall()
-    gone = let_go([time >> COUNTER_BITS for time, _ in rows], now_ms, rules)
+    numbers = let_go([time >> COUNTER_BITS for time, *_ in rows], now_ms, rules)
+    gone = [rows[n][:2] for n in numbers if Dot(*rows[n][1:]) not in awaited]
     connection.executemany(
         "UPDATE version SET detail = x'' WHERE node = ? AND time = ? AND device = ?",
-        [(node, *rows[n]) for n in gone],
+        [(node, *each) for each in gone],
     )
     return len(gone)
 

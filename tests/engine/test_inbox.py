@@ -207,3 +207,31 @@ async def test_one_who_returns_settles_the_end_of_a_story_and_not_each_step(tmp_
             laptop.remote.plug()
             shown = await office.settle()
             assert sorted(shown.values()) == ["of the laptop\n", "step 4\n"]
+
+
+MONTHS = 24 * 40  # after which little of a day's versions is kept
+
+
+async def forget(office):
+    office.now.pass_hours(MONTHS)
+    for member in office.members:
+        await member.engine.past.let_go()
+
+
+async def test_what_waits_in_the_inbox_is_not_let_go_of(office):
+    ann, bob = office.members
+    await ann.engine.set_policy(ann.folder, Policy.INBOX)
+    await office.settle()
+    assert await clash(office) == {"f.txt": "B\n"}
+    await forget(office)
+    assert await decide(office, bob, "1") == {"f.txt": "A\n"}
+
+
+async def test_a_version_that_history_has_let_go_of_cannot_be_chosen(office):
+    await clash(office)
+    ann = office.members[0]
+    assert await decide(office, ann, "2") == {"f.txt": "B\n"}
+    await forget(office)
+    with pytest.raises(NoSuchConflict, match="let go"):
+        await decide(office, ann, "1")
+    assert await office.settle() == {"f.txt": "B\n"}
