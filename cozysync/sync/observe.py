@@ -140,6 +140,8 @@ class Observer:
         )
 
     def _directories(self, findings: Findings, nodes: dict[int, NodeId]) -> None:
+        actions: list[Action] = []
+        rows: list[IndexRow] = []
         for each in findings.appeared:
             if each.stat.kind is not Kind.DIRECTORY:
                 continue
@@ -150,9 +152,12 @@ class Observer:
                 self.unplaced |= {node} if node is not None else set()
             if node is None:
                 node = self._ledger.new_node(parent, each.name, Kind.DIRECTORY)
-                self._ledger.author([Create(node, parent, each.name)])
+                actions.append(Create(node, parent, each.name))
             nodes[id(each)] = node
-            self._index.put([new_row(node, parent, each.name, each.stat)])
+            rows.append(new_row(node, parent, each.name, each.stat))
+        if actions:
+            self._ledger.author(actions)
+        self._index.put(rows)
 
     def _moved(self, findings: Findings, nodes: dict[int, NodeId]) -> None:
         actions: list[Action] = []
