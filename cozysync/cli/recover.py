@@ -15,7 +15,7 @@ from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.recover import Recovered, recover_vault
 from cozysync.sync.seams import real_seams
-from cozysync.sync.trust import NobodyVouches, ServerTrust
+from cozysync.sync.trust import NobodyVouches, ServerTrust, is_on_this_machine
 from cozysync.vault import CozyError, ExitCode, RootKeys, show_fingerprint
 from cozysync_protocol import ROOT_DEVICE
 
@@ -25,22 +25,41 @@ Nothing vouches for the server at {url}. This is the key of whoever answers ther
     {key}
 
 From now on the server is known by it. Compare it with what cozysync server key prints at the
-server, or with server_key in config.toml of another device of yours.
-Whoever answers learns neither your phrase nor what is in your files, whatever key it has, and can
-make nothing up: all is signed by your devices. But a false server could show you an older state of
-your vault, hold back what is new, and see when you write and how much."""
+server, or with server_key in config.toml of another device of yours."""
+_WITHOUT_TLS = """\
+The server at {url} is spoken to without TLS: nothing tells whether it is yours, and whoever listens
+on the way sees what it sees. Is there an address of it that begins with https://?"""
+_AT_RISK = """\
+Whoever answers learns neither your phrase nor what is in your files, and can make nothing up: all
+is signed by your devices. But a false server could show you an older state of your vault, hold back
+what is new, and see when you write and how much."""
 
 
-class KeyUnknown(CozyError):
-    """Nothing vouches for whoever answers, and nobody is there to ask."""
+class ServerUnknown(CozyError):
+    """Nothing tells who answers, and nobody is there to ask."""
 
     exit_code = ExitCode.USAGE
+
+
+class KeyUnknown(ServerUnknown):
+    """The server has a key for which nothing vouches."""
 
     def __init__(self, url: str, key: str) -> None:
         super().__init__(
             f"Nothing vouches for the server at {url}, which answers with the key {key}.",
             "Say --server-key with what cozysync server key prints at the server; or, if you take "
             "whoever answers for it, --trust-this-server.",
+        )
+
+
+class WithoutTls(ServerUnknown):
+    """The server has no key at all, and is on another machine."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"The server at {url} is spoken to without TLS, so that anybody may answer there.",
+            "Use its https:// address; or, if you take whoever answers for it, "
+            "--trust-this-server.",
         )
 
 
@@ -58,7 +77,7 @@ def recover(
         bool,
         typer.Option(
             "--trust-this-server",
-            help="Believe the key that answers, though nothing vouches for it, and do not ask.",
+            help="Believe whoever answers, though nothing vouches for it, and do not ask.",
         ),
     ] = False,
     device: Device = None,
@@ -96,7 +115,7 @@ def recover(
 def _meet(home: Home, config: Config, *, trusting: bool) -> Config:
     """The configuration with the server's key, learnt now when nothing tells it.
 
-    Raises `KeyUnknown` where nobody can be asked whether it is the right one.
+    Raises `ServerUnknown` where nobody can be asked whether it is the right one.
     """
     url, trust = config.engine.server or "", config.trust
     try:
@@ -105,13 +124,22 @@ def _meet(home: Home, config: Config, *, trusting: bool) -> Config:
         trust = ServerTrust(anyone=True)
         trio.run(check_server, url, trust)
         key = show_fingerprint(trust.seen)
-        if not trusting and not sys.stdin.isatty():
-            raise KeyUnknown(url, key) from None
-        typer.echo(_WHO_ANSWERS.format(url=url, key=key), err=True)
-        if not trusting:
-            typer.confirm("Is it the same key?", abort=True, err=True)
+        told = _WHO_ANSWERS.format(url=url, key=key)
+        _ask(told, "Is it the same key?", KeyUnknown(url, key), trusting=trusting)
         return change(home.config_file, {"server_key": key})
+    if not config.speaks_tls and not is_on_this_machine(url):
+        told = _WITHOUT_TLS.format(url=url)
+        _ask(told, "Go on all the same?", WithoutTls(url), trusting=trusting)
     return config
+
+
+def _ask(told: str, question: str, unasked: ServerUnknown, *, trusting: bool) -> None:
+    """Return when a person says yes; raises `unasked` where nobody can."""
+    if not trusting and not sys.stdin.isatty():
+        raise unasked
+    typer.echo(f"{told}\n{_AT_RISK}", err=True)
+    if not trusting:
+        typer.confirm(question, abort=True, err=True)
 
 
 async def _recover(home: Home, config: Config, root: RootKeys, name: str) -> Recovered:

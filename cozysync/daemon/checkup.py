@@ -26,6 +26,7 @@ from cozysync.replica import DamagedDatabase
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.status import clock_trouble
+from cozysync.sync.trust import is_on_this_machine
 from cozysync.vault import CozyError, LockKind, load_secrets, lock_kind
 from cozysync_protocol import Info
 
@@ -170,12 +171,11 @@ def _server(config: Config) -> Found:
 
 
 def _line(config: Config, url: str) -> Found:
-    host = url.partition("://")[2].rpartition(":")[0].strip("[]")
     if config.engine.server_key:
         yield Finding("tls", Grade.FINE, "the server is known by its key")
     elif config.speaks_tls:
         yield Finding("tls", Grade.FINE, "an authority vouches for the server")
-    elif host in ("127.0.0.1", "::1", "localhost"):
+    elif is_on_this_machine(url):
         yield Finding("tls", Grade.FINE, "none, and the server is on this machine")
     else:
         yield Finding(

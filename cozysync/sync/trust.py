@@ -6,8 +6,10 @@ and the authorities of this system are asked. *Anyone*: only for the conversatio
 which trusts no server, and to learn a key that is then shown to the person.
 """
 
+import ipaddress
 import ssl
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from cozysync.sync.remote import Unreachable
 from cozysync.vault import CozyError, ExitCode, fingerprint, show_fingerprint
@@ -47,6 +49,15 @@ def is_about_certificate(error: BaseException) -> bool:
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
     return cause is not None
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether an address leads nowhere else, so that nobody is on the way."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or nothing that can be asked
+        return False
 
 
 class Downgraded(CozyError):

@@ -4,7 +4,13 @@ import ssl
 
 import pytest
 
-from cozysync.sync.trust import Downgraded, ServerKeyChanged, ServerTrust, is_about_certificate
+from cozysync.sync.trust import (
+    Downgraded,
+    ServerKeyChanged,
+    ServerTrust,
+    is_about_certificate,
+    is_on_this_machine,
+)
 from cozysync.vault import own_certificate, read_certificate
 
 URL = "https://server:1"
@@ -63,3 +69,27 @@ def test_a_server_whose_key_is_known_is_never_spoken_to_without_tls():
     with pytest.raises(Downgraded):
         ServerTrust(b"k" * 32).context("http://server:1")
     ServerTrust().context("http://server:1")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize("port", ["", ":8017", ":8017/"])
+def test_what_leads_nowhere_else(host, port):
+    assert is_on_this_machine(f"http://{host}{port}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.168.1.5:8017",
+        "http://[fe80::1]:8017",
+        "http://localhost.example:8017",
+        "http://127.0.0.1@evil.example",
+        "http://evil.example/127.0.0.1",
+        "http://0.0.0.0:8017",
+        "http://[::1",
+        "http://",
+        "",
+    ],
+)
+def test_what_may_lead_elsewhere(url):
+    assert not is_on_this_machine(url)
