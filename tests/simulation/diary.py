@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from cozysync.disk import TRASH
 from cozysync_conflict import Kind
 from tests.suites.memory_disk import contents
 
@@ -79,9 +80,14 @@ def sealed(data):
 
 
 def words_in(root, *, private):
-    """All words on a disk."""
+    """All words on a disk, with `private` also those that are staged or stand aside.
+
+    What lies in the trash alone is gone: nobody looks there for what a power cut took.
+    """
     found = set()
-    for node in contents(root, private=private).values():
+    for path, node in contents(root, private=private).items():
+        if path.startswith(TRASH + b"/"):
+            continue
         if node.kind is not Kind.DIRECTORY:
             found |= words(node.data)
     return found

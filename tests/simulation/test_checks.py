@@ -17,7 +17,7 @@ from cozysync.sync.observe import Observer
 from cozysync.sync.wanted import EXECUTABLE
 from cozysync_conflict import SetAttribute
 from tests.simulation import bounds, chance, checks, play
-from tests.simulation.diary import BEGIN, END, Diary, sealed
+from tests.simulation.diary import BEGIN, END, Diary, sealed, words_in
 from tests.simulation.server import Machine
 from tests.suites.memory_disk import FileSystem, MemoryDisk
 
@@ -73,6 +73,16 @@ def test_a_word_that_somebody_gave_up_is_not_lost(how):
     else:
         diary.power_lost({b"ann-1"}, set())
     assert not list(checks.nothing_lost([folder()], diary))
+
+
+def test_what_a_power_cut_took_is_not_sought_in_the_trash():
+    here = folder(a=b"{ann-1}")
+    for path in (PRIVATE, TRASH, STAGING):
+        here.hands.mkdir(path)
+    for path in (TRASH + b"/old", STAGING + b"/replaced"):
+        with here.hands.create(path) as file:
+            file.write(b"{ann-2}" if path.startswith(TRASH) else b"{ann-3}")
+    assert words_in(here.files.root, private=True) == {b"ann-1", b"ann-3"}
 
 
 def test_a_word_that_was_deleted_and_is_shown_has_come_back():
