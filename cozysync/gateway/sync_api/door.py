@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,16 +16,22 @@ from cozysync.gateway.sync_api.asked import asked
 from cozysync.gateway.sync_api.openapi import description
 from cozysync.gateway.sync_api.operations import operations
 from cozysync.gateway.sync_api.problems import INTERNAL, Refusal, refusal_of
+from cozysync.gateway.sync_api.spool import clear
 from cozysync.gateway.sync_api.table import JSON, Operation
+from cozysync.gateway.sync_api.uploads import TusUploads
 
 PREFIX = "/api/v1"
 
 _log = logging.getLogger(__name__)
 
 
-def sync_door() -> Asgi:
-    """The application; it is to be below `PREFIX`."""
-    return application(operations())
+def sync_door(staging: Path) -> Asgi:
+    """The application over views with this staging; it is to be below `PREFIX`.
+
+    Takes away what an earlier life left on its way in. Raises `OSError` and `sqlite3.Error`.
+    """
+    clear(staging)
+    return application(operations(TusUploads(staging)))
 
 
 def application(table: Iterable[Operation]) -> Asgi:
@@ -55,7 +62,7 @@ class _Resource:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        operation = self._methods.get(request.method)
+        operation = self._methods.get(_method(request))
         if operation is None:
             return self._other(request)
         try:
@@ -80,6 +87,13 @@ class _Resource:
             405, "no-such-method", f"{request.method} is not for this.", f"Use {allowed}.",
             {"allow": allowed},
         ).response()  # fmt: skip
+
+
+def _method(request: Request) -> str:
+    """The method that is meant, where something between lets only common ones through (tus)."""
+    if request.method == "POST":
+        return request.headers.get("x-http-method-override", "POST").upper()
+    return request.method
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:

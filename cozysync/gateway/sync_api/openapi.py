@@ -101,7 +101,9 @@ def _body(operation: Operation, schema_of: dict[int, Any]) -> dict[str, Any]:
 def _answer(given: Given, schema_of: dict[int, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": given.description}
     if given.headers:
-        told["headers"] = {each: {"schema": {"type": "string"}} for each in given.headers}
+        told["headers"] = {
+            each: {"required": True, "schema": {"type": "string"}} for each in given.headers
+        }
     if given.type is bytes:
         told["content"] = {given.media_type: {}}
     elif given.type is not None:

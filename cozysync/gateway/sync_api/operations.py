@@ -24,6 +24,9 @@ from cozysync.gateway.sync_api.messages import (
     Written,
 )
 from cozysync.gateway.sync_api.table import BINARY, Given, Operation
+from cozysync.gateway.sync_api.uploads import TusUploads
+from cozysync.gateway.sync_api.uploads.tus import MEDIA_TYPE, spoken
+from cozysync.gateway.sync_api.uploads.upload import UploadState
 
 LONGEST_WAIT_S = 60
 
@@ -52,8 +55,12 @@ _CONTENT = {
 _DONE = {200: Given("It is so now.", Done)}
 
 
-def operations() -> tuple[Operation, ...]:
+def operations(uploads: TusUploads) -> tuple[Operation, ...]:
     """The table."""
+    return (*_tree(), *_uploads(uploads))
+
+
+def _tree() -> tuple[Operation, ...]:
     reading = (_WHERE, _VERSION)
     content = (*reading[0], reading[1], *_CONDITIONS)
     return (
@@ -139,5 +146,73 @@ def operations() -> tuple[Operation, ...]:
         Operation(
             "GET", "/status", "status", "How things stand, and what this phone may do.",
             looks.status, {200: Given("Now.", Status)},
+        ),
+    )  # fmt: skip
+
+
+_TUS = Parameter("tus-resumable", str, "The version of tus that is spoken: 1.0.0.", where="header")
+_UPLOAD = Parameter("upload", str, "Which one, as Location told.", required=True, where="path")
+_SUM = Parameter(
+    "upload-checksum", str, "Of this body: `sha256`, `sha1` or `md5`, and it in base64.",
+    where="header",
+)  # fmt: skip
+_HOW_FAR = ("tus-resumable", "upload-offset", "upload-length", "upload-expires")
+_COUNT = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+def _uploads(uploads: TusUploads) -> tuple[Operation, ...]:
+    one = "/uploads/{upload}"
+    return (
+        Operation(
+            "OPTIONS", "/uploads", "uploadOptions", "What of tus is spoken.",
+            uploads.discover,
+            {204: Given("It is told in headers.", None, (
+                "tus-version", "tus-extension", "tus-max-size", "tus-checksum-algorithm",
+            ))},
+        ),
+        Operation(
+            "POST", "/uploads", "beginUpload",
+            "Begin an upload that can be broken off. Its metadata are `path`, and perhaps `base` "
+            "and `mtime_ms` as of a write, and `sha256` of the whole (in hex): then the same "
+            "upload is found again when it is begun again.",
+            spoken(uploads.create),
+            {201: Given("It is begun, or goes on.", None, ("location", *_HOW_FAR))},
+            (
+                _TUS, _SUM,
+                Parameter(
+                    "upload-length", _COUNT, "Bytes in all.", required=True, where="header"
+                ),
+                Parameter(
+                    "upload-metadata", str, "Keys, each with its value in base64.", where="header"
+                ),
+            ),
+            body=bytes, body_media_type=MEDIA_TYPE, body_required=False,
+        ),
+        Operation(
+            "HEAD", one, "uploadOffset", "How far it is, in headers.",
+            spoken(uploads.ask), {200: Given("So far.", None, _HOW_FAR)}, (_TUS, _UPLOAD),
+        ),
+        Operation(
+            "GET", one, "upload", "How far it is, and what became of it.",
+            uploads.state, {200: Given("So far.", UploadState)}, (_UPLOAD,),
+        ),
+        Operation(
+            "PATCH", one, "continueUpload",
+            "Add bytes. With the last of them it is written, all in one step.",
+            spoken(uploads.add),
+            {204: Given("They are here for good.", None, _HOW_FAR)},
+            (
+                _TUS, _UPLOAD, _SUM,
+                Parameter(
+                    "upload-offset", _COUNT, "Where they belong: how far it is.", required=True,
+                    where="header",
+                ),
+            ),
+            body=bytes, body_media_type=MEDIA_TYPE, body_required=False,
+        ),
+        Operation(
+            "DELETE", one, "endUpload", "Give it up. What is written stays.",
+            spoken(uploads.end), {204: Given("It is gone.", None, ("tus-resumable",))},
+            (_TUS, _UPLOAD),
         ),
     )  # fmt: skip

@@ -77,15 +77,15 @@ async def check_room(view: View, size: int) -> None:
         )
 
 
-async def pieces_of(request: Request) -> AsyncGenerator[bytes, None]:
-    """The body in pieces of about a MiB. Raises `Refusal` when nothing comes for long."""
+async def pieces_of(request: Request, size_of_piece: int = _PIECE) -> AsyncGenerator[bytes, None]:
+    """The body in pieces of about that size. Raises `Refusal` when nothing comes for long."""
     held: list[bytes] = []
     size = 0
     async with aclosing(request.stream()) as stream:
         while (piece := await next_of(stream)) is not None:
             held.append(piece)
             size += len(piece)
-            if size >= _PIECE:
+            if size >= size_of_piece:
                 yield b"".join(held)
                 held, size = [], 0
     if held:

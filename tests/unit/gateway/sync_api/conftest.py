@@ -18,7 +18,7 @@ async def view(tmp_path):
 
 @pytest.fixture
 async def gateway(view, tmp_path):
-    return GatewayInTest(view, [Door(PREFIX, sync_door())], tmp_path)
+    return GatewayInTest(view, [Door(PREFIX, sync_door(view.staging))], tmp_path)
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from cozysync.gateway.view import Space
 from tests.suites.memory_view import etag
 from tests.suites.phones import put
 
+# Who is refused sends on into nothing: the client in these tests leaves its body then.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*async_generator object (\\w*ByteStream|test_):pytest.PytestUnraisableExceptionWarning"
+)
+
 LINES = b"".join(b"line %d\n" % number for number in range(20))
 TOP = LINES.replace(b"line 1\n", b"line one\n")
 END = LINES.replace(b"line 18\n", b"line eighteen\n")
@@ -35,7 +40,7 @@ async def test_a_new_file_is_written(view, phone):
     entry = await view.entry("/Documents/new")
     assert entry.mtime_ns == 1_700_000_000_123_000_000
     assert await content(view, "/Documents/new") == b"text"
-    assert list(view.staging.iterdir()) == []
+    assert list(view.staging.glob("api-*")) == []
 
 
 async def test_an_edit_of_an_older_version_is_merged_with_what_came_since(view, phone):
@@ -78,7 +83,7 @@ async def test_what_cannot_be_written_changes_nothing(view, phone, path, params,
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     page = (await phone.get("changes", params={"cursor": cursor})).json()
     assert (page["changed"], page["removed"]) == ([], [])
-    assert [each.name for each in view.staging.iterdir() if each.name.startswith("api-")] == []
+    assert list(view.staging.glob("api-*")) == []
 
 
 async def test_a_reader_changes_nothing(view, reader):
@@ -109,7 +114,7 @@ async def test_too_large_a_body_is_not_taken(view, phone, monkeypatch):
             yield b"x" * 500
 
     assert (await write(phone, "/Documents/a", unannounced())).status_code == 413
-    assert list(view.staging.iterdir()) == []
+    assert list(view.staging.glob("api-*")) == []
     assert (await write(phone, "/Documents/a", b"x" * 1000)).status_code == 200
 
 
@@ -120,7 +125,7 @@ async def test_a_body_that_stops_coming_is_let_go(view, phone, autojump_clock):
 
     answer = await write(phone, "/Documents/a", stuck())
     assert (answer.status_code, answer.json()["code"]) == (408, "too-slow")
-    assert list(view.staging.iterdir()) == []
+    assert list(view.staging.glob("api-*")) == []
 
 
 async def test_the_disk_is_not_filled_by_phones(view, phone, monkeypatch):
@@ -207,7 +212,10 @@ async def test_a_batch_tells_of_each_deed_and_may_come_twice(view, phone):
     cursor = (await phone.get("changes")).json()["cursor"]
     second = (await phone.post("batches", json={"deeds": deeds})).json()["results"]
     assert [each["status"] for each in second] == [200, 200, 200, 200, 404, 200]
-    assert [each.get("entry") for each in second] == [each.get("entry") for each in first]
+    nodes, again = (
+        [each.get("entry", {}).get("node") for each in told] for told in (first, second)
+    )
+    assert nodes == again
     page = (await phone.get("changes", params={"cursor": cursor})).json()
     assert (page["changed"], page["removed"]) == ([], [])
     assert [each.name for each in await view.children("/Documents/d")] == ["a", "b", "c"]
