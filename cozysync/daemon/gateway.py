@@ -209,7 +209,9 @@ class GatewayPart:
         doors = importlib.import_module("cozysync.gateway.doors")
         self._gate = Gate(self.book, (*settings.hosts, *_own_names()), trio.current_time)
         await trio.to_thread.run_sync(clear_staging, view.staging)
-        all_doors = await trio.to_thread.run_sync(doors.all_doors, view.staging)
+        all_doors = await trio.to_thread.run_sync(
+            doors.all_doors, view.staging, settings.contacts, settings.calendars
+        )
         app = Gateway(self._gate, view, all_doors)
         tls = await trio.to_thread.run_sync(self._tls)
         listen = settings.listen

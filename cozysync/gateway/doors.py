@@ -4,16 +4,18 @@ from pathlib import Path
 
 from cozysync.gateway.app import Door
 from cozysync.gateway.files import files_door
+from cozysync.gateway.items import Homes, items_door
 from cozysync.gateway.sync_api import PREFIX, sync_door
 
 
-def all_doors(staging: Path) -> tuple[Door, ...]:
+def all_doors(staging: Path, contacts: str, calendars: str) -> tuple[Door, ...]:
     """Every door, freshly made, over views with this staging.
 
-    What phones left behind in memory is gone; what they may go on with is there. Raises `OSError`
-    and `sqlite3.Error`.
+    `contacts` and `calendars` are the folders of the vault that hold these. What phones left behind
+    in memory is gone; what they may go on with is there. Raises `OSError` and `sqlite3.Error`.
     """
     return (
         files_door(),
+        items_door(Homes(contacts, calendars)),
         Door(PREFIX, sync_door(staging)),
     )

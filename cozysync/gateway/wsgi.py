@@ -37,7 +37,7 @@ SILENCE_S = 60.0
 STAGED = "dav-"
 """How the names of files begin that are on their way in."""
 
-VIEW, STAGED_FILE, PATH = "cozysync.view", "cozysync.staged", "cozysync.path"
+VIEW, PHONE, STAGED_FILE = "cozysync.view", "cozysync.phone", "cozysync.staged"
 
 # Threads at once: of all phones, and of one.
 _THREADS, _THREADS_EACH = 48, 8
@@ -95,8 +95,8 @@ class WsgiDoor:
         environ = _environ(scope, path, body) | {
             "REMOTE_USER": phone.name,
             VIEW: BlockingView(view),
+            PHONE: phone,
             STAGED_FILE: staged,
-            PATH: path,
         }
         turn = self._each.setdefault(phone.name, trio.Semaphore(_THREADS_EACH))
         try:

@@ -1,4 +1,4 @@
-"""Programs that people have speak to a gateway that listens: litmus, rclone, cadaver.
+"""Programs that people have speak to a gateway that listens: litmus, rclone, cadaver, caldav.
 
 Where one is not installed its test is left out; `.ci/run` installs them.
 """
@@ -6,12 +6,15 @@ Where one is not installed its test is left out; `.ci/run` installs them.
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from functools import partial
 
+import caldav
 import pytest
 import trio
 
 from cozysync.gateway.files import FILES, files_door
+from cozysync.gateway.items import ITEMS, Homes, items_door
 from cozysync.gateway.scope import Scope
 from cozysync.gateway.serve import serve
 from tests.suites.memory_view import MemoryView
@@ -30,13 +33,20 @@ def view(tmp_path):
 
 
 @pytest.fixture
-async def place(view, tmp_path, nursery):
-    """The URL of a folder, and the name and password that lead there."""
-    gateway = GatewayInTest(view, [files_door()], tmp_path)
+async def host(view, tmp_path, nursery):
+    """The URL of a gateway, and the name and password that lead there."""
+    gateway = GatewayInTest(view, [files_door(), items_door(Homes())], tmp_path)
     password = gateway.book.add("anna", Scope())
     port = await nursery.start(partial(serve, gateway.app, "127.0.0.1", 0, None))
-    yield f"http://127.0.0.1:{port}{FILES}/Documents/", "anna", password
+    yield f"http://127.0.0.1:{port}", "anna", password
     nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def place(host):
+    """The URL of a folder, and the name and password that lead there."""
+    url, name, password = host
+    return f"{url}{FILES}/Documents/", name, password
 
 
 def needs(program):
@@ -102,3 +112,63 @@ async def test_cadaver_edits_a_tree(place, view, tmp_path):
     assert "failed" not in told.lower(), told
     assert (tmp_path / "back.txt").read_text() == "hello\n"
     assert [each.path for each in await view.children("/Documents/d")] == ["/Documents/d/h.txt"]
+
+
+async def test_the_caldav_package_keeps_calendars(host, view):
+    await trio.to_thread.run_sync(keep_calendars, *host)
+    found = [each.name for each in await view.children("/Calendars/calendar")]
+    assert len(found) == 1
+    assert found[0].endswith(".ics")
+
+
+TEA = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//x//y//EN
+BEGIN:VEVENT
+UID:tea
+DTSTAMP:20261125T000000Z
+DTSTART:20261201T100000Z
+DURATION:PT1H
+RRULE:FREQ=WEEKLY;COUNT=3
+SUMMARY:Tea
+END:VEVENT
+END:VCALENDAR
+"""
+MILK = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//x//y//EN
+BEGIN:VTODO
+UID:buy
+DTSTAMP:20261125T000000Z
+SUMMARY:Buy milk
+END:VTODO
+END:VCALENDAR
+"""
+
+
+def keep_calendars(url, name, password):
+    with caldav.DAVClient(f"{url}{ITEMS}/", username=name, password=password) as client:
+        principal = client.principal()
+        calendar = principal.calendar(name="calendar")
+        calendar.save_event(TEA)
+        calendar.save_todo(MILK)
+        known = calendar.objects_by_sync_token(load_objects=True)
+        assert {str(each.icalendar_component["uid"]) for each in known} == {"tea", "buy"}
+        (last,) = calendar.search(
+            start=datetime(2026, 12, 14, tzinfo=UTC), end=datetime(2026, 12, 16, tzinfo=UTC),
+            event=True, expand=True,
+        )  # fmt: skip
+        assert str(last.icalendar_component["summary"]) == "Tea"
+        event = calendar.event_by_uid("tea")
+        event.icalendar_component["summary"] = "Coffee"
+        event.save()
+        calendar.todo_by_uid("buy").delete()
+        changed, gone = known.sync()
+        assert ([str(each.icalendar_component["summary"]) for each in changed], len(gone)) == (
+            ["Coffee"], 1,
+        )  # fmt: skip
+        other = principal.make_calendar(name="Work", cal_id="work")
+        assert other.get_display_name() == "Work"
+        assert {each.get_display_name() for each in principal.calendars()} == {"calendar", "Work"}
+        other.delete()
+        assert len(principal.calendars()) == 1

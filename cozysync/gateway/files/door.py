@@ -12,7 +12,7 @@ from cozysync.gateway.app import Door
 from cozysync.gateway.files.requests import Requests
 from cozysync.gateway.files.resources import Tree
 from cozysync.gateway.wsgi import Environ, StartResponse, WsgiDoor
-from cozysync.gateway.xml import refuse_bombs
+from cozysync.gateway.xml import is_harmless
 
 FILES = "/dav/files"
 
@@ -41,6 +41,11 @@ def files_door() -> Door:
     )
 
 
+def _refuse_bombs(environ: Environ) -> None:
+    if not is_harmless(environ["wsgi.input"].getvalue()):
+        raise DAVError(int(HTTPStatus.BAD_REQUEST), "The body is no XML as WebDAV has it.")
+
+
 class _Answers(BaseMiddleware):  # type: ignore[misc]
     """All of WsgiDAV's chain: answers a request, or says why not."""
 
@@ -48,7 +53,7 @@ class _Answers(BaseMiddleware):  # type: ignore[misc]
         environ["wsgidav.auth.user_name"] = environ["REMOTE_USER"]
         try:
             if environ["REQUEST_METHOD"] in _READ_AS_XML:
-                refuse_bombs(environ)
+                _refuse_bombs(environ)
             yield from Requests(environ["wsgidav.provider"])(environ, start_response)
         except DAVError as error:
             kind, body = "text/plain; charset=utf-8", (error.context_info or "") + "\n"

@@ -8,10 +8,8 @@ what others wrote meanwhile is merged.
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NoReturn
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from wsgidav.dav_error import (
-    HTTP_BAD_GATEWAY,
     HTTP_BAD_REQUEST,
     HTTP_CONFLICT,
     HTTP_FORBIDDEN,
@@ -23,8 +21,9 @@ from wsgidav.dav_error import (
 )
 from wsgidav.request_server import RequestServer
 
+from cozysync.gateway.destination import NoDestination, destination_of
 from cozysync.gateway.files.resources import Directory, found, plain, told
-from cozysync.gateway.names import below, parent_of, text
+from cozysync.gateway.names import below, parent_of
 from cozysync.gateway.preconditions import base_of, tags_in
 from cozysync.gateway.view import Entry, Outcome
 from cozysync.gateway.wsgi import STAGED_FILE, VIEW, Environ, StartResponse
@@ -193,19 +192,7 @@ def _whole(environ: Environ, is_collection: bool, is_move: bool) -> bool:
 
 
 def _destination(environ: Environ, mount: str) -> str:
-    """The path that a Destination header names. Its host must be the one that was asked.
-
-    The scheme is not looked at: a proxy may speak TLS for this gateway.
-    """
     try:
-        parts = urlsplit(environ["HTTP_DESTINATION"])
-    except (KeyError, ValueError):
-        _refuse(HTTP_BAD_REQUEST, "There is no proper Destination.")
-    if parts.netloc and parts.netloc.lower() != environ.get("HTTP_HOST", "").lower():
-        _refuse(HTTP_BAD_GATEWAY, "The destination is at another host.")
-    if parts.query or parts.fragment or "%2f" in parts.path.lower():
-        _refuse(HTTP_BAD_REQUEST, "The destination is no path.")
-    path = text(unquote_to_bytes(parts.path.encode("latin-1", "replace")))
-    if not path.startswith(mount + "/"):
-        _refuse(HTTP_BAD_GATEWAY, "The destination is behind another door.")
-    return plain(path[len(mount) :])
+        return destination_of(environ, mount)
+    except NoDestination as none:
+        _refuse(int(none.status), none.why)
