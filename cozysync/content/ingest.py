@@ -49,8 +49,17 @@ class Ingest:
         self._begun: set[ChunkId] = set()
         self._emit = emit
 
-    def file(self, file: BinaryIO, size: int, mtime_ns: int) -> Ingested:
-        """Take a file in. Its packs are all out only after `flush`."""
+    def file(
+        self,
+        file: BinaryIO,
+        size: int,
+        mtime_ns: int,
+        hear: Callable[[int], None] = lambda taken: None,
+    ) -> Ingested:
+        """Take a file in. Its packs are all out only after `flush`.
+
+        `hear` is told now and then how many bytes were taken, and may raise something to give up.
+        """
         if size < INLINE_BELOW:
             data = file.read(INLINE_BELOW) or b""
             if len(data) < INLINE_BELOW:
@@ -61,6 +70,7 @@ class Ingest:
         for chunk in chunks_of(file, size):
             parts.append((self._take(chunk), len(chunk)))
             total += len(chunk)
+            hear(total)
         recipe = Recipe(total, mtime_ns, chunks=tuple(parts))
         digest = recipe_digest(self._keys, recipe)
         lists: tuple[Part, ...] = ()

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import trio
 
@@ -32,6 +32,8 @@ from cozysync_protocol import Pack
 
 # Packs that wait for an uploader. One more is being made meanwhile: more only hold memory.
 PACKS_WAITING = 1
+# After so many bytes it is looked whether the file is still the same: half a pack.
+LOOK_EVERY = 4 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -41,6 +43,10 @@ Ready = tuple[Job, IndexRow, Ingested]
 _CHANGING = "it changes while it is read, and has not been sent since"
 _GROWING = "it is written to without pause; it was sent as it was a moment ago"
 _IN_USE = "a program writes to this database and leaves no moment to read it in"
+
+
+class _Changed(Exception):
+    """The file is not any more what it was when reading it began."""
 
 
 class Moving(NamedTuple):
@@ -181,8 +187,8 @@ class Uploader:
         self, disk: Disk, path: bytes, before: Stat, ingest: Ingest, at_one_moment: bool
     ) -> Ingested | None:
         with disk.open(path) as file:
-            ingested = ingest.file(file, before.size, before.mtime_ns)
-            if disk.lstat(path) == before:
+            ingested = _in_peace(disk, path, before, ingest, file)
+            if ingested is not None:
                 return ingested
             if not at_one_moment:
                 self.moved.append(Moving(path, _CHANGING))
@@ -221,6 +227,30 @@ class Uploader:
     def _remember(self, pack: Pack) -> None:
         with self._ledger.replica.database.transaction():
             self._ledger.replica.chunks.add(pack.locations, announced=False)
+
+
+def _in_peace(
+    disk: Disk, path: bytes, before: Stat, ingest: Ingest, file: BinaryIO
+) -> Ingested | None:
+    """The content of a file, None when it changes meanwhile.
+
+    One that is still being written is given up early: by the size that it had it may be cut in
+    another way than in the end, and all that was taken of it would be sent twice.
+    """
+    looked = 0
+
+    def look(taken: int) -> None:
+        nonlocal looked
+        if taken - looked >= LOOK_EVERY:
+            looked = taken
+            if disk.lstat(path) != before:
+                raise _Changed
+
+    try:
+        ingested = ingest.file(file, before.size, before.mtime_ns, look)
+    except _Changed:
+        return None
+    return ingested if disk.lstat(path) == before else None
 
 
 def _unsent(path: bytes, error: Refused) -> Unscannable:

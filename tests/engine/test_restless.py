@@ -1,11 +1,16 @@
 """Files that are written to without pause, from a program that writes to a device that reads."""
 
+import os
 import subprocess
 import sys
 
 import trio
 
+from cozysync.content import chunker
+from cozysync.sync import upload
 from tests.suites.fleet import fleet
+
+MIB = 1 << 20
 
 # Each line says its own number; what has been written is never changed.
 LOGGER = """
@@ -77,3 +82,27 @@ async def test_a_file_that_has_no_moment_is_named_and_not_sent_torn(tmp_path):
             await scribbler.wait()
         await both.settle()
         assert ann.blocked() == []
+
+
+async def test_a_file_that_grows_while_it_is_read_is_given_up_early(tmp_path, monkeypatch):
+    """Grown over the size from which files are cut coarsely, it was sent twice as a whole."""
+    monkeypatch.setattr(upload, "LOOK_EVERY", MIB)
+    monkeypatch.setattr(chunker, "LARGE_FROM", 9 * MIB)
+    data, more = os.urandom(8 * MIB), os.urandom(2 * MIB)
+    async with fleet(tmp_path, "ann") as one:
+        (ann,) = one.members
+        disk, reads = ann.hands._disk, []
+
+        def grow(deed, *_):
+            if deed == "read":
+                reads.append(deed)
+                if len(reads) == 3:
+                    disk.overwrite(b"video", data + more)
+
+        with disk.create(b"video") as file:
+            file.write(data)
+        disk._before = grow
+        await ann.until_in_sync()
+        sent = sum(map(len, one.server.packs.values()))
+        assert len(data + more) <= sent < len(data + more) + 3 * MIB
+        assert len(reads) > 3
