@@ -19,6 +19,7 @@ from cozysync.gateway.sync_api.door import application
 from cozysync.gateway.sync_api.messages import Entries, Status
 from cozysync.gateway.sync_api.openapi import description
 from cozysync.gateway.sync_api.operations import operations
+from cozysync.gateway.sync_api.pictures import Pictures
 from cozysync.gateway.sync_api.table import Given, Operation, answer
 from cozysync.gateway.sync_api.uploads import TusUploads
 from tests.suites.memory_view import MemoryView
@@ -38,7 +39,7 @@ def as_bytes(context, value):
 
 EXAMPLES = int(os.environ.get("COZYSYNC_TEST_FUZZ", "20")) // 4
 PLACE = tempfile.TemporaryDirectory()
-OPERATIONS = operations(TusUploads(Path(PLACE.name)))
+OPERATIONS = operations(TusUploads(Path(PLACE.name), Pictures()), Pictures())
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,

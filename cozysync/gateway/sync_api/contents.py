@@ -11,6 +11,7 @@ from starlette.responses import Response
 from cozysync.gateway.errors import IsDirectory, Stale
 from cozysync.gateway.sync_api.asked import Asked
 from cozysync.gateway.sync_api.messages import Written
+from cozysync.gateway.sync_api.pictures import Pictures
 from cozysync.gateway.sync_api.problems import Refusal
 from cozysync.gateway.sync_api.ranges import Answer, Span, decide
 from cozysync.gateway.sync_api.spool import spooled
@@ -18,6 +19,8 @@ from cozysync.gateway.sync_api.table import BINARY, answer
 from cozysync.gateway.sync_api.writes import write_once
 from cozysync.gateway.view import Entry, View
 from cozysync_conflict import Kind
+
+JPEG = "image/jpeg"
 
 MOST_AT_ONCE = 64 * 1024 * 1024
 """Bytes of a content that is sent in one request; larger ones come as uploads, with resuming."""
@@ -42,8 +45,10 @@ class _Opened:
     pieces: AsyncGenerator[bytes, None]
 
 
-async def read(asked: Asked) -> Response:
-    """A content, or that part of it which is asked for."""
+async def read(asked: Asked, pictures: Pictures) -> Response:
+    """A content, or that part of it which is asked for; or a small copy of a picture."""
+    if asked.get("thumbnail"):
+        return await _thumbnail(asked, pictures)
     for _ in range(_LOOKS):
         entry = await version_of(asked)
         headers = _about(entry)
@@ -68,6 +73,17 @@ async def read(asked: Asked) -> Response:
     raise Refusal(
         503, "unavailable", "The file changes all the time.", "Try again.", {"retry-after": "5"}
     )
+
+
+async def _thumbnail(asked: Asked, pictures: Pictures) -> Response:
+    entry, size = await version_of(asked), asked.get("thumbnail")
+    headers = _about(entry) | {"etag": f'"{entry.version}-{size}"', "accept-ranges": "none"}
+    if decide(asked.request.headers, f"{entry.version}-{size}", 0) is Answer.NOT_MODIFIED:
+        return Response(status_code=304, headers=headers)
+    made = await pictures.small(asked.view, entry, size)
+    if asked.is_head:
+        return Response(None, headers=headers | {"content-length": str(len(made))})
+    return Response(made, headers=headers, media_type=JPEG)
 
 
 async def version_of(asked: Asked) -> Entry:

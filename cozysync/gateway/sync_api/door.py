@@ -15,6 +15,7 @@ from cozysync.gateway.errors import ViewError
 from cozysync.gateway.sync_api.asked import asked
 from cozysync.gateway.sync_api.openapi import description
 from cozysync.gateway.sync_api.operations import operations
+from cozysync.gateway.sync_api.pictures import Pictures
 from cozysync.gateway.sync_api.problems import INTERNAL, Refusal, refusal_of
 from cozysync.gateway.sync_api.spool import clear
 from cozysync.gateway.sync_api.table import JSON, Operation
@@ -31,7 +32,8 @@ def sync_door(staging: Path) -> Asgi:
     Takes away what an earlier life left on its way in. Raises `OSError` and `sqlite3.Error`.
     """
     clear(staging)
-    return application(operations(TusUploads(staging)))
+    pictures = Pictures()
+    return application(operations(TusUploads(staging, pictures), pictures))
 
 
 def application(table: Iterable[Operation]) -> Asgi:

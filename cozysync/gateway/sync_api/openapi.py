@@ -105,7 +105,8 @@ def _answer(given: Given, schema_of: dict[int, Any]) -> dict[str, Any]:
             each: {"required": True, "schema": {"type": "string"}} for each in given.headers
         }
     if given.type is bytes:
-        told["content"] = {given.media_type: {}}
+        media_types = (given.media_type, given.or_media_type)
+        told["content"] = {each: {} for each in media_types if each}
     elif given.type is not None:
         told["content"] = {given.media_type: {"schema": schema_of[id(given.type)]}}
     return told

@@ -1,5 +1,6 @@
 """All operations of the interface: from this one table it is served, and described."""
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta
@@ -23,6 +24,7 @@ from cozysync.gateway.sync_api.messages import (
     Version,
     Written,
 )
+from cozysync.gateway.sync_api.pictures import SIZES, Pictures
 from cozysync.gateway.sync_api.table import BINARY, Given, Operation
 from cozysync.gateway.sync_api.uploads import TusUploads
 from cozysync.gateway.sync_api.uploads.tus import MEDIA_TYPE, spoken
@@ -37,6 +39,11 @@ _PLACE = Parameter("path", Path, "Where it is to stand.", required=True)
 _BELOW = Parameter("path", Path, "The directory below which to look; all of it by default.")
 _BASE = Parameter("base", Version, "The version that the phone had before.")
 _VERSION = Parameter("version", Version, "That version, instead of what stands now.")
+_THUMBNAIL = Parameter(
+    "thumbnail",
+    Annotated[int, Meta(ge=16, le=SIZES[-1])],
+    "Instead of the content a small copy of the picture, so many pixels wide and high at most.",
+)
 _CONDITIONS = tuple(
     Parameter(name, str, what, where="header")
     for name, what in (
@@ -48,21 +55,21 @@ _CONDITIONS = tuple(
 )
 _OF_A_CONTENT = ("etag", "last-modified", "accept-ranges")
 _CONTENT = {
-    200: Given("The content.", bytes, _OF_A_CONTENT, BINARY),
+    200: Given("The content, or a small copy.", bytes, _OF_A_CONTENT, BINARY, contents.JPEG),
     206: Given("The range of it.", bytes, (*_OF_A_CONTENT, "content-range"), BINARY),
     304: Given("The phone has it already.", None, _OF_A_CONTENT),
 }
 _DONE = {200: Given("It is so now.", Done)}
 
 
-def operations(uploads: TusUploads) -> tuple[Operation, ...]:
+def operations(uploads: TusUploads, pictures: Pictures) -> tuple[Operation, ...]:
     """The table."""
-    return (*_tree(), *_uploads(uploads))
+    return (*_tree(pictures), *_uploads(uploads))
 
 
-def _tree() -> tuple[Operation, ...]:
-    reading = (_WHERE, _VERSION)
-    content = (*reading[0], reading[1], *_CONDITIONS)
+def _tree(pictures: Pictures) -> tuple[Operation, ...]:
+    read = partial(contents.read, pictures=pictures)
+    content = (*_WHERE, _VERSION, _THUMBNAIL, *_CONDITIONS)
     return (
         Operation(
             "GET", "/changes", "changes",
@@ -112,11 +119,11 @@ def _tree() -> tuple[Operation, ...]:
         ),
         Operation(
             "GET", "/content", "read", "A file's content, or a range of it.",
-            contents.read, _CONTENT, content,
+            read, _CONTENT, content,
         ),
         Operation(
             "HEAD", "/content", "readHeaders", "What a content would be answered with.",
-            contents.read,
+            read,
             {status: Given(each.description, None, each.headers) for status, each in
              _CONTENT.items()},
             content,
@@ -174,7 +181,8 @@ def _uploads(uploads: TusUploads) -> tuple[Operation, ...]:
             "POST", "/uploads", "beginUpload",
             "Begin an upload that can be broken off. Its metadata are `path`, and perhaps `base` "
             "and `mtime_ms` as of a write, and `sha256` of the whole (in hex): then the same "
-            "upload is found again when it is begun again.",
+            "upload is found again when it is begun again. With `place`, `by-date`, it comes into "
+            "a directory for its year and month, under another name where that is taken.",
             spoken(uploads.create),
             {201: Given("It is begun, or goes on.", None, ("location", *_HOW_FAR))},
             (

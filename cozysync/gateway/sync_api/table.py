@@ -23,6 +23,7 @@ class Given:
     type: Any = None
     headers: tuple[str, ...] = ()
     media_type: str = JSON
+    or_media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

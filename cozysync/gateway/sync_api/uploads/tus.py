@@ -18,6 +18,8 @@ from cozysync.gateway.errors import Forbidden, ViewError
 from cozysync.gateway.names import parts_of
 from cozysync.gateway.sync_api.asked import Asked
 from cozysync.gateway.sync_api.messages import Written
+from cozysync.gateway.sync_api.photos import place_by_date
+from cozysync.gateway.sync_api.pictures import Pictures
 from cozysync.gateway.sync_api.problems import Refusal, refusal_of
 from cozysync.gateway.sync_api.spelling import unspelled
 from cozysync.gateway.sync_api.spool import check_room
@@ -58,8 +60,11 @@ _HEADERS = {"tus-resumable": TUS, "cache-control": "no-store"}
 class TusUploads:
     """The handlers. Make it once for a staging; `now_s` is in seconds since 1970."""
 
-    def __init__(self, staging: Path, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, staging: Path, pictures: Pictures, now_s: Callable[[], float] = time.time
+    ) -> None:
         """Raises `OSError` and `sqlite3.Error`."""
+        self._pictures = pictures
         self._store = UploadStore(staging / "uploads")
         self._receiver = Receiver(self._store, now_s)
         self._turns = Turns()
@@ -205,12 +210,13 @@ class TusUploads:
         if wanted.sha256 and await trio.to_thread.run_sync(_sum_of, staged) != wanted.sha256:
             await self._do(partial(self._store.remove, upload.id))
             raise mismatch()
-        written = await write_once(
-            view, unspelled(wanted.path), staged,
-            base=None if wanted.base is msgspec.UNSET else wanted.base,
-            mtime_ms=None if wanted.mtime_ms is msgspec.UNSET else wanted.mtime_ms,
-        )  # fmt: skip
-        return Written.of(written)
+        path = unspelled(wanted.path)
+        mtime_ms = None if wanted.mtime_ms is msgspec.UNSET else wanted.mtime_ms
+        if wanted.place is not msgspec.UNSET:
+            placed = await place_by_date(view, self._pictures, path, staged, mtime_ms)
+            return Written.of(placed)
+        base = None if wanted.base is msgspec.UNSET else wanted.base
+        return Written.of(await write_once(view, path, staged, base=base, mtime_ms=mtime_ms))
 
     async def _sweep(self) -> None:
         """Forget what has waited for too long."""

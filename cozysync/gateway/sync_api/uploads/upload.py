@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -27,6 +27,7 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
     base: Version | UnsetType = UNSET
     mtime_ms: Time | UnsetType = UNSET
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | UnsetType = UNSET
+    place: Literal["by-date"] | UnsetType = UNSET
 
 
 class Upload(Struct, frozen=True):
@@ -78,6 +79,9 @@ def wanted_of(header: str) -> Wanted:
             raise malformed(f"Upload-Metadata: {key} is no text in base64.") from error
     known = {key: value for key, value in values.items() if key not in _CUSTOMARY}
     try:
-        return msgspec.convert(known, Wanted, strict=False)
+        wanted = msgspec.convert(known, Wanted, strict=False)
     except msgspec.ValidationError as error:
         raise malformed(f"Upload-Metadata: {error}.") from error
+    if wanted.place is not UNSET and wanted.base is not UNSET:
+        raise malformed("Upload-Metadata: what finds its own place has no base.")
+    return wanted

@@ -15,6 +15,7 @@ from cozysync.gateway.scope import Scope
 from cozysync.gateway.sync_api import PREFIX, sync_door
 from cozysync.gateway.sync_api.door import application
 from cozysync.gateway.sync_api.operations import operations
+from cozysync.gateway.sync_api.pictures import Pictures
 from cozysync.gateway.sync_api.spool import RESERVE
 from cozysync.gateway.sync_api.uploads import TusUploads, receive, store, tus
 from cozysync.gateway.view import Space
@@ -436,8 +437,8 @@ async def test_uploads_together_do_not_fill_the_disk(view, phone, monkeypatch):
 async def clocked(view, tmp_path):
     """A gateway whose uploads go by its own clock."""
     gateway = GatewayInTest(view, [], tmp_path)
-    uploads = TusUploads(view.staging, lambda: gateway.now)
-    gateway.app._doors = [Door(PREFIX, application(operations(uploads)))]
+    uploads = TusUploads(view.staging, Pictures(), lambda: gateway.now)
+    gateway.app._doors = [Door(PREFIX, application(operations(uploads, Pictures())))]
     async with gateway.phone("clocked") as client:
         client.base_url = client.base_url.join(PREFIX + "/")
         yield gateway, client
