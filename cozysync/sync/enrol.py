@@ -216,7 +216,7 @@ def finish(
     replica = open_replica(home.database)
     try:
         if pin is not None:
-            pin.save(replica.settings)
+            pin.save(replica)
         if first is not None:
             entry, position = first
             with replica.database.transaction():

@@ -94,7 +94,7 @@ class Ledger:
         self.replica = replica
         self.device = device
         self.keys = keys
-        self.pin = Pin.load(replica.settings)
+        self.pin = Pin.load(replica)
         self._remember = remember
         self.outgoing = Signal()
         self.merges = Merges(lambda: self.keys)

@@ -7,7 +7,8 @@ or has another history, would else be believed. Kept in the replica, so that `re
 
 from dataclasses import dataclass
 
-from cozysync.replica import Settings
+from cozysync.replica import DamagedDatabase
+from cozysync.sync.replica import Replica
 from cozysync_protocol import (
     GENESIS_HEAD,
     NOWHERE,
@@ -39,14 +40,17 @@ class Pin:
         return cls(state.position, state.head)
 
     @classmethod
-    def load(cls, settings: Settings) -> "Pin":
-        """What `save` kept; raises `Malformed`."""
-        kept = settings.get(_PIN)
-        return cls.decode(kept) if kept is not None else cls()
+    def load(cls, replica: Replica) -> "Pin":
+        """What `save` kept; raises `DamagedDatabase`."""
+        kept = replica.settings.get(_PIN)
+        try:
+            return cls.decode(kept) if kept is not None else cls()
+        except Malformed as error:
+            raise DamagedDatabase(replica.database.path, f"{error}") from error
 
-    def save(self, settings: Settings) -> None:
+    def save(self, replica: Replica) -> None:
         """Keep it."""
-        settings.set(_PIN, self.encode())
+        replica.settings.set(_PIN, self.encode())
 
     def check(self, state: LogState) -> None:
         """Raise `ForkDetected` when a state has another head there.

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from cozysync.replica import Opening
+from cozysync.replica import DamagedDatabase, Opening
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.pin import Pin
 from cozysync.sync.replica import replica_in_memory
@@ -33,9 +33,12 @@ def state(position, **heads):
 
 def test_it_is_kept_with_the_replica():
     replica = replica_in_memory()
-    assert Pin.load(replica.settings) == Pin()
-    PIN.save(replica.settings)
-    assert Pin.load(replica.settings) == PIN
+    assert Pin.load(replica) == Pin()
+    PIN.save(replica)
+    assert Pin.load(replica) == PIN
+    replica.settings.set("pin", b"what a broken disk made of it")
+    with pytest.raises(DamagedDatabase):
+        Pin.load(replica)
     replica.close()
 
 
@@ -71,7 +74,7 @@ def test_a_snapshot_from_far_behind_the_pin_must_know_of_this_device():
     device = DeviceKeys.generate()
     created = create_vault(RootKeys.from_phrase(new_phrase()), device, "bob")
     replica = replica_in_memory()
-    PIN.save(replica.settings)
+    PIN.save(replica)
     ledger = Ledger(replica, device, created.keys, real_seams(), lambda _: None)
     ledger.adopt(partial(Opening, state(7, p7=HEAD), 0))
     with pytest.raises(ForkDetected, match="never came"):
