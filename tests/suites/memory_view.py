@@ -125,7 +125,7 @@ class MemoryView:
         if merged is not None:
             self._set(path, merged, mtime_ns)
             return Written(Outcome.MERGED, self._entry(path, node))
-        beside = f"{path} (conflict)"
+        beside = f"{path} (conflict {self.conflict_count + 1})"
         self._nodes[beside] = self._fresh(Kind.FILE)
         self._set(beside, node.data, node.mtime_ns)
         self._set(path, data, mtime_ns)
