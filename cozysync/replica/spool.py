@@ -7,12 +7,14 @@ stays; what a phone brings has no other place.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from cozysync_protocol import PackId
 
 _PART = ".part"
+_NAME = re.compile("[0-9a-f]{64}")
 
 
 class Spool:
@@ -30,7 +32,9 @@ class Spool:
 
     def put(self, pack: PackId, data: bytes) -> None:
         """Keep a pack; it is durable when this returns. Raises `OSError`, and keeps none then."""
-        self._directory.mkdir(mode=0o700, exist_ok=True)
+        if not self._directory.exists():
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            _sync(self._directory.parent)
         path = self._path(pack)
         part = path.with_suffix(_PART)
         try:
@@ -40,7 +44,6 @@ class Spool:
                 os.fsync(file.fileno())
             part.replace(path)
             _sync(self._directory)
-            _sync(self._directory.parent)
         except OSError:
             part.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
@@ -77,7 +80,7 @@ class Spool:
 
 def _found(directory: Path) -> Iterable[PackId]:
     for path in directory.glob("*"):
-        if not path.suffix:
+        if _NAME.fullmatch(path.name):  # others may leave things anywhere
             yield PackId(bytes.fromhex(path.name))
 
 
