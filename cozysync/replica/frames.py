@@ -31,6 +31,11 @@ class Frames:
             ((frame.position, frame.head, frame.entry) for frame in frames),
         )
 
+    def are_all_up_to(self, position: Position) -> bool:
+        """Whether none of the entries up to a position is missing."""
+        query = "SELECT COUNT(*) FROM frame WHERE position <= ?"
+        return int(self._connection.execute(query, (position,)).fetchone()[0]) == position
+
     def after(self, position: int, most: int, max_bytes: int) -> list[LogFrame]:
         """The entries that follow a position: at most so many, and so many bytes together.
 

@@ -10,8 +10,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from cozysync.server.failures import Refusal
+from cozysync.server.rights import is_enrolled, signing_key
 from cozysync.server.sessions import Sessions
-from cozysync.server.store import SqliteStore, is_enrolled, signing_key
+from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync_protocol import ROOT_DEVICE, DeviceId, ErrorCode, LogState, VaultId
 

@@ -1,4 +1,4 @@
-"""Taking back what this server has lost: entries at their places, and packs that stay lost.
+"""Taking back what this server has lost: entries at their places, a beginning, lost packs.
 
 Entries that a device gives back verify by themselves, and their heads say what came before each;
 so nothing depends on who gives them. An invitation stands in for a session where the log does not
@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from cozysync.server.beginning import check_beginning
 from cozysync.server.failures import Refusal
 from cozysync_protocol import (
     GENESIS_HEAD,
+    Begun,
+    Entry,
     ErrorCode,
     LogFrame,
     LogState,
@@ -41,6 +44,9 @@ class TakingStore(Protocol):
 
     def take(self, connection: sqlite3.Connection, state: LogState, entry: bytes) -> LogState:
         """The state after one more entry, which is stored."""
+
+    def place(self, connection: sqlite3.Connection, frame: LogFrame, entry: Entry) -> None:
+        """Store an entry where it stands in the log."""
 
     def keep(self, connection: sqlite3.Connection, state: LogState) -> None:
         """Store a state."""
@@ -98,6 +104,36 @@ class Returns:
                     raise _forked(frame)
             self._store.keep(connection, state)
         return state.position
+
+    def begin(
+        self, vault: VaultId, begun: Begun, room: Callable[[int], None] = lambda size: None
+    ) -> None:
+        """Let the log of a vault that is not here begin where a device says.
+
+        Doing it again is harmless. Raises `ProtocolError` or `Refusal`: `VAULT_EXISTS` where a log
+        of this vault is here already.
+        """
+        state = begun.state
+        with self._store.transaction() as connection:
+            self._claim(connection, begun.invitation, vault, begun.controls[0])
+            entries = check_beginning(vault, begun)
+            if self._store.state(vault) is not None:
+                if self._begins(vault) == (state.position, state.encode()):
+                    return
+                raise Refusal(ErrorCode.VAULT_EXISTS, "a log of this vault is here already")
+            room(sum(len(frame.entry) for frame in begun.controls))
+            self._store.keep(connection, state)
+            for frame, entry in zip(begun.controls, entries, strict=True):
+                self._store.place(connection, frame, entry)
+            connection.execute(
+                "UPDATE vault SET start = ?, base = ? WHERE id = ?",
+                (state.position, state.encode(), vault),
+            )
+
+    def _begins(self, vault: VaultId) -> tuple[int, bytes]:
+        row = self._connection.execute("SELECT start, base FROM vault WHERE id = ?", (vault,))
+        start, base = row.fetchone()
+        return start, base or b""
 
     def lose(self, vault: VaultId, packs: Sequence[PackId]) -> None:
         """Note those of these packs that are not here as gone for good."""

@@ -112,6 +112,19 @@ class Snapshots:
             state = replace(admit(state, decode_entry(data)), position=at, head=head)
         return state
 
+    def _head_at(self, connection: sqlite3.Connection, pointer: SnapshotPointer) -> bytes | None:
+        row = connection.execute(
+            "SELECT head FROM entry WHERE vault = ? AND position = ?",
+            (pointer.vault, pointer.position),
+        ).fetchone()
+        if row is not None:
+            return bytes(row[0])
+        start, base = connection.execute(
+            "SELECT start, base FROM vault WHERE id = ?", (pointer.vault,)
+        ).fetchone()
+        # A log that was given back as it begins has no entry there.
+        return LogState.decode(base).head if base and start == pointer.position else None
+
     def _check(
         self, connection: sqlite3.Connection, vault: VaultId, pointer: SnapshotPointer
     ) -> None:
@@ -122,10 +135,7 @@ class Snapshots:
         if signer.revoked:
             raise Refusal(ErrorCode.DEVICE_REVOKED, "this device was revoked")
         pointer.verify(signer.keys.signing)
-        row = connection.execute(
-            "SELECT head FROM entry WHERE vault = ? AND position = ?", (vault, pointer.position)
-        ).fetchone()
-        if row is None or row[0] != pointer.head or pointer.epoch > state.epoch:
+        if self._head_at(connection, pointer) != pointer.head or pointer.epoch > state.epoch:
             raise Refusal(ErrorCode.FORK, "a snapshot of a state that this log never had")
         if missing := self._missing_packs(vault, pointer.packs):
             raise Refusal(ErrorCode.UNKNOWN_PACK, f"{len(missing)} packs of it are not here")

@@ -21,7 +21,6 @@ from cozysync.server.schema import open_database
 from cozysync.server.snapshots import Snapshots
 from cozysync_protocol import (
     INVITATION_SECONDS,
-    ROOT_DEVICE,
     DeviceAdded,
     DeviceId,
     Entry,
@@ -302,15 +301,18 @@ class SqliteStore:
         self._check_packs(state.vault, decoded)
         position = Position(state.position + 1)
         head = next_head(state.head, admitted.devices[header.device].last)
+        self.place(connection, LogFrame(position, head, entry), decoded)
+        return replace(admitted, position=position, head=head)
+
+    def place(self, connection: sqlite3.Connection, frame: LogFrame, entry: Entry) -> None:
+        """Store an entry, `frame` decoded, where it stands in the log."""
+        header = entry.header
+        where = header.vault, frame.position, header.device, header.sequence
         connection.execute(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                state.vault, position, header.device, header.sequence, head, entry,
-                int(header.kind),
-            ),
-        )  # fmt: skip
-        self._note(replace(admitted, position=position), decoded)
-        return replace(admitted, position=position, head=head)
+            (*where, frame.head, frame.entry, int(header.kind)),
+        )
+        self._note(frame.position, entry)
 
     def _check_packs(self, vault: VaultId, entry: Entry) -> None:
         """Refuse an entry that names what is not here or is doomed, or dooms what is in use."""
@@ -325,15 +327,15 @@ class SqliteStore:
                 ErrorCode.PACK_IN_USE, "an entry that the device had not seen names such a pack"
             )
 
-    def _note(self, state: LogState, entry: Entry) -> None:
-        header = entry.header
-        self.marks.name(state.vault, header.packs, state.position)
-        self.marks.doom(state.vault, _doom(entry), state.position, self._now_s())
-        self.marks.enrolled(state.vault, header.device, self._now_s())
+    def _note(self, position: Position, entry: Entry) -> None:
+        header, vault = entry.header, entry.header.vault
+        self.marks.name(vault, header.packs, position)
+        self.marks.doom(vault, _doom(entry), position, self._now_s())
+        self.marks.enrolled(vault, header.device, self._now_s())
         if header.kind is EntryKind.CONTROL:
             control = decode_control(entry.body)
             if isinstance(control, DeviceAdded):  # it holds the log until it has read it
-                self.marks.enrolled(state.vault, control.keys.device, self._now_s())
+                self.marks.enrolled(vault, control.keys.device, self._now_s())
 
     def _load(self, vault: VaultId) -> LogState | None:
         known = self._states.get(vault)
@@ -373,22 +375,6 @@ class SqliteStore:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-
-
-def is_enrolled(state: LogState, device: DeviceId) -> bool:
-    """Whether this device, or the root, may speak for the vault."""
-    if device == ROOT_DEVICE:
-        return True
-    known = state.devices.get(device)
-    return known is not None and not known.revoked
-
-
-def signing_key(state: LogState, device: DeviceId) -> bytes | None:
-    """With what this device, revoked or not, or the root signs; None for one never enrolled."""
-    if device == ROOT_DEVICE:
-        return state.root_signing
-    known = state.devices.get(device)
-    return known.keys.signing if known is not None else None
 
 
 def _doom(entry: Entry) -> tuple[PackId, ...]:

@@ -1,12 +1,16 @@
 """Giving the server back what it has lost of the log: a restored backup, or an empty new disk.
 
+A device that began with a snapshot gives an empty server that one, and the entries from there on.
+
 The entries are sent as they were, each at the position that it had. They verify by themselves, so
 it does not matter who gives them, nor how many do at once. Where the log has gone on otherwise
 meanwhile there are two histories, and only a person can say what is to happen.
 """
 
+from dataclasses import replace
 from functools import partial
 
+from cozysync.sync.beginning import Beginning, Beginnings
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote, Unreachable
@@ -30,8 +34,8 @@ class CannotGive(CozyError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This device does not keep the vault's log from its beginning: it began with a "
-            "snapshot, or with an older version of cozysync, or has not read all of it yet.",
+            "This device does not keep the vault's log from its beginning: it began with an older "
+            "version of cozysync, or has not read all of it yet.",
             "Give from another device, best from the one that is longest in the vault.",
         )
 
@@ -43,6 +47,7 @@ class Giver:
         self._ledger = ledger
         self._link = link
         self._remote = remote
+        self._beginnings = Beginnings(ledger.replica.database.path, ledger.replica.settings)
 
     async def give(self, end: Position, invitation: str = "") -> None:
         """Bring a log that ends at `end` to where this device has verified it.
@@ -53,6 +58,9 @@ class Giver:
         and `Refused`.
         """
         goal = (await self._ledger.do(self._ledger.log_state)).position
+        beginning = await self._begin(invitation, goal) if invitation else None
+        if beginning is not None:
+            end = beginning.pointer.position
         while end < goal:
             frames = await self._ledger.do(partial(self._kept, end, goal))
             if not frames:
@@ -61,10 +69,34 @@ class Giver:
             if reached <= end:
                 raise RolledBack(reached, goal)
             end = reached
+        if beginning is not None:  # by now the log says that this device may write
+            await self._put(beginning)
         if end < self._ledger.pin.position:
             # Others have what follows; entries of this device must not take its place.
             raise RolledBack(end, self._ledger.pin.position)
         await self._ledger.do(partial(self._ledger.reopen, goal))
+
+    async def _begin(self, invitation: str, goal: Position) -> Beginning | None:
+        """Where the log begins now, unless this device knows it from its start."""
+        frames = self._ledger.replica.frames
+        if await self._ledger.do(partial(frames.are_all_up_to, goal)):
+            return None
+        kept = await self._ledger.do(self._beginnings.now)
+        if kept is not None:
+            begun = replace(kept.begun, invitation=invitation)
+            await self._link.attempt(partial(self._remote.begin, begun))
+        return kept
+
+    async def _put(self, beginning: Beginning) -> None:
+        for pack in beginning.pointer.packs:
+            data = await self._ledger.do(partial(beginning.pack, pack))
+            await self._link.attempt(partial(self._remote.put_pack, pack, data))
+        try:
+            put = partial(self._remote.set_snapshot, 0, beginning.pointer)
+            await self._link.attempt(put)
+        except Refused as error:
+            if error.code is not ErrorCode.CONFLICT:  # a snapshot is there already
+                raise
 
     def _kept(self, end: Position, goal: Position) -> list[LogFrame]:
         kept = self._ledger.replica.frames.after(end, MAX_APPEND_ENTRIES, MAX_APPEND_BYTES)

@@ -21,6 +21,7 @@ from cozysync_protocol import (
     PROTOCOL_VERSION,
     Append,
     Appended,
+    Begun,
     Challenge,
     CreateVault,
     DeviceId,
@@ -140,6 +141,9 @@ class HttpRemote:
         data = await self._ask("POST", self._path("log/given-back"), given, own=not invitation)
         with self._understanding():
             return Position(Reader(_decoded(data), "given back", fields=1).integer())
+
+    async def begin(self, begun: Begun) -> None:
+        await self._ask("POST", self._path("log/begun"), begun.encode())
 
     async def lose(self, packs: Sequence[PackId]) -> None:
         await self._ask("POST", self._path("packs/lost"), PackList(tuple(packs)).encode(), own=True)

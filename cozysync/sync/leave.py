@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from cozysync.sync.beginning import DIRECTORY
 from cozysync.sync.home import Home
 from cozysync.sync.replica import SPOOL
 
@@ -17,6 +18,7 @@ def leave_vault(home: Home) -> Path:
     for suffix in ("", "-wal", "-shm"):
         _move(home.database.with_name(home.database.name + suffix), place)
     _move(home.database.with_name(SPOOL), place)
+    _move(home.database.with_name(DIRECTORY), place)
     _move(home.gateway, place)
     _move(home.secrets_file, place)
     home.phrase_unchecked.unlink(missing_ok=True)

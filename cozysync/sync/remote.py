@@ -11,6 +11,7 @@ from cozysync.vault.errors import CozyError, ExitCode
 from cozysync_protocol import (
     NOWHERE,
     Appended,
+    Begun,
     ErrorCode,
     HeadHash,
     LogFrame,
@@ -107,6 +108,9 @@ class Remote(Protocol):
         self, goal: Position, frames: Sequence[LogFrame], invitation: str = ""
     ) -> Position:
         """Give back entries that the log has lost, on the way to `goal`; where it ends then."""
+
+    async def begin(self, begun: Begun) -> None:
+        """Let the log of a vault that the server does not have begin where a snapshot ends."""
 
     async def lose(self, packs: Sequence[PackId]) -> None:
         """Let the server know that packs (at most `MAX_PACK_LIST`) are gone for good."""

@@ -7,7 +7,7 @@ snapshot or show an older one, and the heads of what follows tell.
 """
 
 import tempfile
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from cozysync.content import unpack_chunk
 from cozysync.replica import Opening, read_snapshot
+from cozysync.sync.beginning import Beginnings
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
@@ -22,6 +23,7 @@ from cozysync.sync.seams import Seams
 from cozysync.vault import CozyError, VaultKeys
 from cozysync_protocol import (
     MAX_PACK,
+    Begun,
     Control,
     ErrorCode,
     ForkDetected,
@@ -29,6 +31,8 @@ from cozysync_protocol import (
     LogState,
     Malformed,
     NotAllowed,
+    PackId,
+    PacksDoomed,
     Position,
     SnapshotPointer,
     VaultId,
@@ -110,9 +114,13 @@ def members_of(vault: VaultId, frames: Sequence[LogFrame]) -> Members:
 
 
 async def pieces_of(
-    remote: Remote, link: Link | None, keys: VaultKeys, pointer: SnapshotPointer
+    remote: Remote,
+    link: Link | None,
+    keys: VaultKeys,
+    pointer: SnapshotPointer,
+    keep: Callable[[PackId, bytes], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[bytes, None]:
-    """A snapshot's pieces, pack by pack, each checked before it is opened.
+    """A snapshot's pieces, pack by pack, each checked before it is opened; `keep` is handed them.
 
     Raises `Malformed`, or `Refused` when a newer snapshot has taken the place of this one.
     """
@@ -120,6 +128,8 @@ async def pieces_of(
         get = partial(remote.get_pack, pack, 0, MAX_PACK)
         data = await (link.attempt(get) if link is not None else get())
         check_pack(pack, data)
+        if keep is not None:
+            await keep(pack, data)
         view = memoryview(data)
         for each in read_index(data, keys.open_index):
             sealed = view[each.offset : each.offset + each.length]
@@ -145,6 +155,7 @@ class Starter:
         self._link = link
         self._remote = remote
         self._seams = seams
+        self._beginnings = Beginnings(ledger.replica.database.path, ledger.replica.settings)
 
     async def start(self, *, needed: bool) -> bool:
         """Start from the newest snapshot if it is ahead of what was read; whether it was.
@@ -178,14 +189,26 @@ class Starter:
             return False
         await ledger.do(partial(ledger.learn, members.controls))
         with tempfile.TemporaryFile(dir=ledger.replica.database.path.parent) as spool:
-            came = pieces_of(self._remote, self._link, ledger.keys, pointer)
+            await self._seams.offload(partial(self._beginnings.prepare, pointer))
+            keep = partial(self._keep_pack, pointer)
+            came = pieces_of(self._remote, self._link, ledger.keys, pointer, keep)
             async with aclosing(came) as pieces:
                 async for piece in pieces:
                     await self._seams.offload(partial(_keep, spool, piece))
-            await ledger.do(partial(self._take, pointer, members, spool))
+            await ledger.do(partial(self._take, pointer, members, frames, spool))
+        await self._seams.offload(self._beginnings.clear)
         return True
 
-    def _take(self, pointer: SnapshotPointer, members: Members, spool: BinaryIO) -> None:
+    async def _keep_pack(self, pointer: SnapshotPointer, pack: PackId, data: bytes) -> None:
+        await self._seams.offload(partial(self._beginnings.keep, pointer, pack, data))
+
+    def _take(
+        self,
+        pointer: SnapshotPointer,
+        members: Members,
+        frames: Sequence[LogFrame],
+        spool: BinaryIO,
+    ) -> None:
         spool.seek(0)
         connection = self._ledger.replica.database.connection
 
@@ -196,9 +219,20 @@ class Starter:
             if self._ledger.device.id not in members.state.devices:
                 raise NotAllowed("control entries by which this device is not in the vault")
             _check_continues(known, opening.state)
+            controls = tuple(_who_is_in(frames, pointer.position))
+            self._beginnings.complete(pointer, Begun("", opening.state, controls))
+            self._beginnings.began(pointer.position)
             return opening
 
         self._ledger.adopt(install)
+
+
+def _who_is_in(frames: Sequence[LogFrame], position: Position) -> Iterator[LogFrame]:
+    """The control entries up to a position that say who is in the vault."""
+    for frame in frames:
+        control = decode_control(decode_entry(frame.entry).body)
+        if frame.position <= position and not isinstance(control, PacksDoomed):
+            yield frame
 
 
 def _check_continues(known: LogState, state: LogState) -> None:

@@ -55,7 +55,7 @@ from cozysync_protocol.errors import (
     RolledBack,
     UnknownDevice,
 )
-from cozysync_protocol.giving import MAX_GIVEN_BACK, GivenBack
+from cozysync_protocol.giving import MAX_GIVEN_BACK, Begun, GivenBack
 from cozysync_protocol.ids import (
     GENESIS_HEAD,
     NO_ENTRY,
@@ -176,6 +176,7 @@ __all__ = [
     "Append",
     "Appended",
     "BadSignature",
+    "Begun",
     "ChainBroken",
     "Challenge",
     "ChunkId",

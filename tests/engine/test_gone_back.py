@@ -4,8 +4,11 @@ import pytest
 import trio
 
 from cozysync.sync.alarm import AlarmKind
+from cozysync.sync.remote import Refused
 from cozysync_conflict import heads
-from tests.suites.fleet import fleet
+from cozysync_protocol import ErrorCode
+from tests.engine.test_life import rows, some_work, truncated
+from tests.suites.fleet import enrol, fleet
 
 EVERYBODY = {2: ("ann", "bob"), 3: ("ann", "bob", "cem")}
 
@@ -127,6 +130,87 @@ async def test_an_empty_server_is_given_everything_by_any_device(tmp_path, who):
             await office.members[who].engine.give("code")
             assert await office.settle() == shown
             assert heads_of(office.server) == before
+
+
+async def began_with_a_snapshot(office):
+    """Only the last has stayed, who came when the log did not begin at its start any more."""
+    *others, last = office.members
+    some_work(others[0].hands)
+    await office.settle(*others)
+    await truncated(office, *others)
+    await enrol(others[0], last)
+    others[0].hands.write("later.txt", "after the snapshot\n")
+    await office.settle(*others)
+    await last.start()
+    shown = await office.settle()
+    return shown, office.server.start
+
+
+async def test_who_began_with_a_snapshot_gives_an_empty_server_a_beginning(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cat", late=1, outside=1) as office:
+        with trio.fail_after(60):
+            ann, bob, cat = office.members
+            shown, start = await began_with_a_snapshot(office)
+            before = heads_of(office.server)
+            for gone in (ann, bob):
+                gone.remote.unplug()
+            office.server.go_back(0)
+            cat.hands.write("meanwhile.txt", "written while there was no server\n")
+            await cat.engine.give("code")
+            assert office.server.start == start
+            for back in (ann, bob):
+                back.remote.plug()
+            tree = await office.settle()
+            assert tree == shown | {"meanwhile.txt": "written while there was no server\n"}
+            assert heads_of(office.server)[: len(before)] == before
+            assert all(member.engine.alarms.standing is None for member in office.members)
+
+
+async def test_a_newcomer_begins_with_what_an_empty_server_was_given(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cat", "dan", late=2, outside=2) as office:
+        with trio.fail_after(60):
+            ann, bob, cat, dan = office.members
+            office.members.remove(dan)
+            shown, _ = await began_with_a_snapshot(office)
+            for gone in (ann, bob):
+                await gone.stop()
+            office.server.go_back(0)
+            await cat.engine.give("code")
+            await enrol(cat, dan)
+            await dan.start()
+            assert await office.settle(cat, dan) == shown
+            assert rows(dan) == rows(cat)
+
+
+async def test_giving_a_beginning_is_taken_up_where_it_broke_off(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cat", late=1, outside=1) as office:
+        with trio.fail_after(60):
+            ann, bob, cat = office.members
+            shown, start = await began_with_a_snapshot(office)
+            for gone in (ann, bob):
+                gone.remote.unplug()
+            for step in ("begin", "give_back", "put_pack", "set_snapshot"):
+                office.server.go_back(0)
+                done = getattr(cat.remote, step)
+                setattr(cat.remote, step, failing_after(done))
+                with pytest.raises(Refused):
+                    await cat.engine.give("code")
+                setattr(cat.remote, step, done)
+                await cat.engine.give("code")
+                assert office.server.start == start
+                _, pointer = await cat.remote.snapshot()
+                assert pointer.position == start
+            for back in (ann, bob):
+                back.remote.plug()
+            assert await office.settle() == shown
+
+
+def failing_after(call):
+    async def fail(*values):
+        await call(*values)
+        raise Refused(ErrorCode.MALFORMED, "the line broke")
+
+    return fail
 
 
 BIG = {f"big {n}": f"{n}, " * 60_000 for n in range(5)}

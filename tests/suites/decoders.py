@@ -75,6 +75,7 @@ from cozysync_conflict.records import _read as read_record
 from cozysync_protocol import (
     Append,
     Appended,
+    Begun,
     Challenge,
     ChunkLocation,
     CreateVault,
@@ -464,6 +465,8 @@ DECODERS = [
     Decoder(PROTOCOL + "giving:GivenBack.decode", GivenBack.decode, [
         GivenBack(Position(2), (LogFrame(Position(1), HeadHash(b"h" * 32), ENTRY),)).encode(),
         GivenBack(Position(2), (LogFrame(Position(2), HeadHash(b"h" * 32), b"x"),), "c").encode()]),
+    Decoder(PROTOCOL + "giving:Begun.decode", Begun.decode, [
+        Begun("code", LOG.state, (LogFrame(Position(1), HeadHash(b"h" * 32), ENTRY),)).encode()]),
     Decoder(PROTOCOL + "messages:PackList.decode", PackList.decode, [
         PackList((bytes(32), b"p" * 32)).encode()]),
     Decoder(PROTOCOL + "snapshot:SnapshotPointer.decode", SnapshotPointer.decode, [POINTER]),

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class MemoryServer:
         self._keeping = keeping or Keeping()
         self._collection = Collection(self.store, self._packs, self._keeping)
         self.mailboxes = {}
+        self._invited = None
         self._grown = trio.Event()
 
     @property
@@ -94,11 +96,20 @@ class MemoryServer:
             self.append(*(frame.entry for frame in kept))
 
     def give_back(self, frames, invitation):
-        invitation = self.store.invite() if invitation else None
+        invitation = self._invitation() if invitation else None
         end = self.store.returns.take_back(self.vault, frames, invitation)
         self._grown.set()
         self._grown = trio.Event()
         return end
+
+    def begin(self, begun):
+        self.store.returns.begin(self.vault, replace(begun, invitation=self._invitation()))
+
+    def _invitation(self):
+        """The one of this disk, whatever people type."""
+        if self._invited is not self.store:
+            self._invited, self._code = self.store, self.store.invite()
+        return self._code
 
     def append(self, *entries, verified=0):
         if not self.state.position:
@@ -199,6 +210,10 @@ class MemoryRemote:
         if not invitation:
             self._check()
         return refused(lambda: self._server.give_back(frames, invitation))
+
+    async def begin(self, begun):
+        await trio.lowlevel.checkpoint()
+        refused(lambda: self._server.begin(begun))
 
     async def lose(self, packs):
         await self._line()

@@ -12,6 +12,7 @@ from cozysync.daemon.control import create_control
 from cozysync.server import Server
 from cozysync_protocol import (
     Append,
+    Begun,
     CreateVault,
     GivenBack,
     HeadHash,
@@ -28,6 +29,7 @@ from tests.unit.protocol.logs import ANN, VAULT, Log
 LOG = Log()
 ENTRY = encode_entry(LOG.entry(ANN))
 FRAME = LogFrame(Position(2), HeadHash(b"h" * 32), ENTRY)
+FIRST = LogFrame(Position(1), LOG.state.heads[Position(1)], encode_entry(LOG.entries[0]))
 PACK = b"a pack as far as the server can see" * 9
 PACK_ID = hashlib.sha256(PACK).hexdigest()
 POINTER = (
@@ -70,6 +72,8 @@ SERVER = [
     Request("POST", "/v1/vaults/{vault}/log/given-back",
             (GivenBack(Position(2), (FRAME,)).encode(),
              GivenBack(Position(9), (FRAME,), "code").encode()), V),
+    Request("POST", "/v1/vaults/{vault}/log/begun",
+            (Begun("code", LOG.state, (FIRST,)).encode(),), V),
     Request("POST", "/v1/vaults/{vault}/packs/lost", (PackList((bytes(32),)).encode(),), V),
     Request("POST", "/v1/vaults/{vault}/packs/missing",
             (PackList((bytes(32), bytes.fromhex(PACK_ID))).encode(),), V),

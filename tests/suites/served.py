@@ -103,13 +103,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(**options):
-    """A server with one vault, in a directory that is thrown away."""
+async def served(*, vault=True, **options):
+    """A server with one vault (or none), in a directory that is thrown away."""
     root = Path(tempfile.mkdtemp(prefix="served"))
     here = Served(root, **options)
     here.store._connection.execute("PRAGMA synchronous=OFF")
     try:
-        await here.found()
+        if vault:
+            await here.found()
         yield here
     finally:
         await here.close()

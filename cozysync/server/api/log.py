@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import anyio
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from cozysync_protocol import (
     MAX_WAIT_SECONDS,
     Append,
     Appended,
+    Begun,
     ErrorCode,
     GivenBack,
     LogFrame,
@@ -32,6 +34,8 @@ from cozysync_protocol import (
     encode,
     encode_frame,
 )
+
+T = TypeVar("T")
 
 # One answer to a reader: it verifies and applies as it reads, so more would only wait.
 ENTRIES_PER_READ = 256
@@ -74,6 +78,7 @@ class LogApi:
             route(log, self.read, "GET"),
             route(log, self.append, "POST"),
             route(log + "/given-back", self.take_back, "POST"),
+            route(log + "/begun", self.begin, "POST"),
         ]
 
     def stop_waiting(self) -> None:
@@ -108,9 +113,21 @@ class LogApi:
         self._tell(vault)
         return message(encode([end]))
 
+    async def begin(self, request: Request) -> Response:
+        vault, asked = vault_of(request), Begun.decode(await body_of(request, MAX_GIVEN_BACK))
+        begin = partial(self._store.returns.begin, vault, asked)
+        await self._turns.take(partial(self._counted, vault, begin))
+        self._tell(vault)
+        return Response(status_code=204)
+
     def _taken_back(
         self, vault: VaultId, frames: Sequence[LogFrame], invitation: str | None
     ) -> Position:
+        take = partial(self._store.returns.take_back, vault, frames, invitation)
+        return self._counted(vault, take)
+
+    def _counted(self, vault: VaultId, take: Callable[[Callable[[int], None]], T]) -> T:
+        """What `take` returns, which is told whether there is room, and whose entries count."""
         added = 0
 
         def room(size: int) -> None:
@@ -118,9 +135,9 @@ class LogApi:
             self._quota.check_entries(vault, size)
             added = size
 
-        end = self._store.returns.take_back(vault, frames, invitation, room)
+        taken = take(room)
         self._quota.add(vault, added)
-        return end
+        return taken
 
     async def _wait_for_giver(self, vault: VaultId) -> None:
         """Keep new entries from getting between those that a device is giving back."""

@@ -5,8 +5,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cozysync.server.failures import Refusal
+from cozysync.server.rights import is_enrolled, signing_key
 from cozysync.server.sessions import Sessions
-from cozysync.server.store import SqliteStore, is_enrolled, signing_key
+from cozysync.server.store import SqliteStore
 from cozysync.server.turns import Turns
 from cozysync.server.web import body_of, message, route
 from cozysync_protocol import (

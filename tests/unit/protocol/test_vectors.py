@@ -49,6 +49,16 @@ def test_what_is_given_back_by_hand(known):
     assert known["given_back"]["by_invitation"] == "9305" + named + frame
 
 
+def test_a_beginning_by_hand(known):
+    state, entry = known["begun"]["state"], known["log"]["entries"][0]
+    # The state is a byte string within, its length in two bytes, and so is that of the entry.
+    text = b"an invitation"
+    named = f"{0xA0 + len(text):02x}{text.hex()}"
+    frame = f"919301c420{known['log']['heads'][0]}c5{len(entry) // 2:04x}{entry}"
+    encoded = f"93{named}c5{len(state) // 2:04x}{state}{frame}"
+    assert known["begun"]["encoded"] == encoded
+
+
 def test_padded_sizes_by_the_formula(known):
     for size, padded in known["padded_size"].items():
         size = int(size)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cozysync_protocol import (
     Append,
+    Begun,
     DeviceRenamed,
     GivenBack,
     LogFrame,
@@ -84,6 +85,10 @@ def make():
             "by_a_device": given_back(log, encoded).encode().hex(),
             "by_invitation": given_back(log, encoded, "an invitation").encode().hex(),
         },
+        "begun": {
+            "state": log.state.encode().hex(),
+            "encoded": begun(log).encode().hex(),
+        },
         "session_signed_part": session_signed_part(VAULT, BOB.id, b"nonce").hex(),
         "pack": {"data": pack.data.hex(), "id": pack.id.hex(), "index_sealed_as": "SEALED ‖ index"},
         "snapshot": snapshot(log.state).encode().hex(),
@@ -95,6 +100,12 @@ def given_back(log, encoded, invitation=""):
     """The last entry of a log, given back on the way to one more."""
     frame = LogFrame(log.state.position, log.state.head, encoded)
     return GivenBack(Position(log.state.position + 1), (frame,), invitation)
+
+
+def begun(log):
+    """Where this log begins on a server that has lost it, with the first entry as its witness."""
+    first = LogFrame(Position(1), log.state.heads[Position(1)], encode_entry(log.entries[0]))
+    return Begun("an invitation", log.state, (first,))
 
 
 def snapshot(state):
