@@ -63,3 +63,32 @@ def _plain(name):
 def test_every_decision_has_a_number_of_its_own():
     numbers = [page.name[:4] for page in (REPOSITORY / "docs" / "decisions").glob("*.md")]
     assert sorted(numbers) == [f"{n:04}" for n in range(1, len(numbers) + 1)]
+
+
+def rows_of_attacks():
+    """Number → what stands in the table of attacks as the tests that try it."""
+    table = (REPOSITORY / "docs" / "THREATS.md").read_text().partition("## What is attacked")[2]
+    rows = re.findall(r"^\| (\d+) \|[^|]*\|([^|]*)\|", table, re.MULTILINE)
+    return {int(number): re.findall(r"`([\w/*]+)`", tests) for number, tests in rows}
+
+
+def files_named(name):
+    tests = REPOSITORY / "tests"
+    return [*tests.glob(f"attacks/{name}.py"), *tests.glob(f"{name}.py")]
+
+
+def test_every_attack_of_the_design_is_tried_by_a_test_that_is_there():
+    rows = rows_of_attacks()
+    assert sorted(rows) == list(range(1, 25))
+    for number, names in rows.items():
+        assert names, f"row {number} is tried by nothing"
+        for name in names:
+            files = files_named(name)
+            assert files, f"row {number}: there is no {name}"
+            assert all("def test_" in file.read_text() for file in files), name
+
+
+def test_every_test_of_one_attack_stands_in_its_row():
+    rows = rows_of_attacks()
+    for path in (REPOSITORY / "tests" / "attacks").glob("test_[0-9][0-9]_*.py"):
+        assert path.stem in rows[int(path.stem[5:7])], path.name
