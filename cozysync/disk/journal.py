@@ -54,27 +54,21 @@ class Journal:
         """Forget the intents: the index says now what was done."""
         self._connection.execute("DELETE FROM placing WHERE folder = ?", (self._folder,))
 
-    def coming(self) -> dict[NodeId, int]:
-        """The inodes of the contents that were to be placed."""
+    def begun(self) -> list[Intent]:
+        """The intents of which it is not known whether they came true."""
         rows = self._connection.execute(
-            "SELECT node, inode FROM placing WHERE folder = ? AND NOT leaves AND digest <> x''"
-            " AND inode <> 0",
+            "SELECT leaves, node, parent, name, inode, size, mtime, ctime, executable, digest,"
+            " heads, racy FROM placing WHERE folder = ? ORDER BY turn",
             (self._folder,),
-        )
-        return {NodeId(node): inode for node, inode in rows}
+        ).fetchall()
+        return [Intent(IndexRow(*values), bool(leaves)) for leaves, *values in rows]
 
     def recover(self, disk: Disk, index: DiskIndex) -> None:
         """Let the index learn which of the intents the disk shows; inside a transaction.
 
         Rows come back racy: their files are read again before anything is believed of them.
         """
-        rows = self._connection.execute(
-            "SELECT leaves, node, parent, name, inode, size, mtime, ctime, executable, digest,"
-            " heads, racy FROM placing WHERE folder = ? ORDER BY turn",
-            (self._folder,),
-        ).fetchall()
-        for leaves, *values in rows:
-            row = IndexRow(*values)
+        for row, leaves in self.begun():
             if leaves:
                 _see_gone(row, disk, index)
             else:

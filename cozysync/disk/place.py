@@ -9,11 +9,12 @@ A step is not durable by itself: call `Disk.sync` before the index says that it 
 """
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from cozysync.disk.alone import alone
 from cozysync.disk.databases import InUse, is_database, is_unfinished
 from cozysync.disk.index import ASIDE, DiskIndex, IndexRow
+from cozysync.disk.journal import Intent
 from cozysync.disk.posix import PRIVATE, Disk, Stat
 from cozysync.disk.trash import TRASH
 from cozysync_conflict import Kind, NodeId
@@ -82,19 +83,20 @@ class Placer:
             return self._remove_directory(path)
         if self._disk.lstat(path) is None:
             return True
-        before = self._fitting(path, row)
-        if before is None:
-            return False
-        grave = self._grave(path)
-        with alone(self._disk, path, before) as is_alone:
+        # By way of aside: from there a kill or a full disk lets an edit of that instant come back.
+        if path != _aside(row.node):
             try:
-                self._disk.rename(path, grave)
+                if self.set_aside(path, row) is None:
+                    return False
             except _AWAY:
                 return False
-            buried = self._disk.lstat(grave)
-            if not is_alone() or buried is None or not _is_same(row, buried):
-                self.give_back(grave, path)
-                return False
+        elif self._fitting(path, row) is None:
+            return False
+        try:
+            self._discard(_aside(row.node), path)
+        except OSError:
+            self.give_back(_aside(row.node), path)
+            raise
         return True
 
     def move(self, old: bytes, new: bytes, row: IndexRow) -> Stat | None:
@@ -151,19 +153,36 @@ class Placer:
             return stat if stat is not None and stat.kind is Kind.DIRECTORY else None
         return self._disk.lstat(path)
 
-    def rescue(self, coming: Mapping[NodeId, int], index: DiskIndex) -> None:
-        """After a kill, before the index learns what was placed: look what was taken for it.
+    def rescue(self, intents: Iterable[Intent], index: DiskIndex) -> None:
+        """After a kill, before the index learns what came true: look what made room for it.
 
-        `coming` are the inodes of what was to be placed. What lies where one of them was staged is
-        what stood in its place; unless the index knows just that, it was somebody's unseen edit.
+        What was replaced lies where the new was staged, or aside, as what was to leave. Unless it
+        is just what the index knows, it is somebody's unseen edit.
         """
-        for node, inode in coming.items():
-            staged, row = _staged(node), index.row(node)
-            stat = self._disk.lstat(staged)
-            if stat is None or row is None or inode in (row.inode, stat.inode):
-                continue  # nothing was replaced, or not yet
-            if not _is_same(row, stat):
-                self.give_back(staged, index.path(node))
+        for to_be, leaves in intents:
+            row, path = index.row(to_be.node), index.path(to_be.node)
+            if row is None or path is None or path == _aside(to_be.node):
+                continue
+            for where in self._where_it_went(to_be, leaves, row, path):
+                stat = self._disk.lstat(where)
+                if stat is None or (stat.inode == to_be.inode and not leaves):
+                    continue
+                if _is_same(row, stat):
+                    self._discard(where, path)
+                else:
+                    self.give_back(where, path)
+
+    def _where_it_went(
+        self, to_be: IndexRow, leaves: bool, row: IndexRow, path: bytes
+    ) -> Iterator[bytes]:
+        """Where what made room for this may be, once it has made room."""
+        if leaves:
+            yield _aside(row.node)
+        elif to_be.inode != row.inode:
+            yield _staged(row.node)
+            stat = self._disk.lstat(path)
+            if stat is not None and stat.inode == to_be.inode:
+                yield _aside(row.node)
 
     def recover(self, index: DiskIndex) -> None:
         """After a kill: give what was set aside its name back, and empty the staging."""

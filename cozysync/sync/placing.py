@@ -75,7 +75,7 @@ class Placing:
     def recover(self) -> None:
         """After a kill or a failure: let the index and the disk agree again. Work of `do`."""
         with self._ledger.replica.database.transaction():
-            self.placer.rescue(self._journal.coming(), self._index)
+            self.placer.rescue(self._journal.begun(), self._index)
             self._journal.recover(self._disk, self._index)
             self.placer.recover(self._index)
         self._disk.forget()

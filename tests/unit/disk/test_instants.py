@@ -1,5 +1,6 @@
 """What a person does in the very instant in which something is placed."""
 
+import errno
 import sqlite3
 from contextlib import suppress
 from itertools import combinations
@@ -76,54 +77,78 @@ class Bench:
 
 # More than any step makes.
 CALLS = 16
+ASIDE_PATH = ASIDE + b"/" + NODE.hex().encode()
+EDIT = b"the person's"
+
+
+class WithoutExchange(MemoryDisk):
+    def exchange(self, one, other):
+        return False
+
+
+def take(bench, step, staged, row):
+    match step:
+        case "put_new":
+            return bench.placer.put_new(staged, b"b")
+        case "replace" | "replace slowly":
+            return bench.placer.replace(staged, b"a", row)
+        case "move":
+            return bench.placer.move(b"a", b"b", row)
+        case "set_aside":
+            return bench.placer.set_aside(b"a", row)
+    return bench.placer.remove(b"a", row)
+
+
+def prepared(step):
+    bench = Bench()
+    if step == "replace slowly":
+        bench.placer = Placer(
+            WithoutExchange(bench.files, "engine", bench._before), lambda: "2026-11-24"
+        )
+    staged = bench.placer.staged(NODE)
+    bench.put(staged, b"new")
+    bench.calls = 0
+    return bench, staged, bench.row(b"a")
+
+
+STEPS = ["replace", "replace slowly", "move", "set_aside", "remove"]
 
 
 @pytest.mark.parametrize("call", range(1, CALLS))
-@pytest.mark.parametrize("step", ["put_new", "replace", "move", "set_aside"])
+@pytest.mark.parametrize("step", ["put_new", *STEPS])
 def test_an_edit_in_any_instant_is_found_or_undone(step, call):
     """Whatever the step answers, no index row may say that what was edited is what was placed."""
-    bench = Bench()
-    staged = STAGING + b"/x"
-    bench.put(staged, b"new")
-    row = bench.row(b"a")
-    target = {"put_new": b"b", "replace": b"a", "move": b"b", "set_aside": b"a"}[step]
+    bench, staged, row = prepared(step)
+    target = {"put_new": b"b", "move": b"b", "set_aside": ASIDE_PATH}.get(step, b"a")
 
     def edit():
         for path in {b"a", target}:
             if bench.person.lstat(path) is not None:
-                bench.person.overwrite(path, b"the person's " + bench.read(path))
+                bench.person.overwrite(path, EDIT + b" " + bench.read(path))
                 bench.edited = True
 
     bench.deeds[call] = edit
-    stat = {
-        "put_new": lambda: bench.placer.put_new(staged, b"b"),
-        "replace": lambda: bench.placer.replace(staged, b"a", row),
-        "move": lambda: bench.placer.move(b"a", b"b", row),
-        "set_aside": lambda: bench.placer.set_aside(b"a", row),
-    }[step]()
+    stat = take(bench, step, staged, row)
     bench.deeds = {}
-    edited = {data for data in bench.everything() if data.startswith(b"the person's")}
+    edited = {data for data in bench.everything() if data.startswith(EDIT)}
     assert edited or not bench.edited, "an edit has vanished into the trash"
-    if stat is not None and step != "set_aside":
+    if stat and step != "remove":
         on_disk = bench.person.lstat(target)
         known = new_row(NODE, PARENT, target, stat)
-        if bench.read(target).startswith(b"the person's"):
+        if bench.read(target).startswith(EDIT):
             assert not known.fits(on_disk), "no scan would see the edit"
 
 
-@pytest.mark.parametrize("step", ["replace", "move", "set_aside", "remove"])
+@pytest.mark.parametrize("step", STEPS)
 def test_an_edit_and_then_a_deletion_in_any_two_instants_lose_no_edit(step):
     """What is deleted may be what has just come: then the edit of what was there is not lost."""
     for first, second in combinations(range(1, CALLS), 2):
-        bench = Bench()
-        staged = bench.placer.staged(NODE)
-        bench.put(staged, b"new")
-        row = bench.row(b"a")
+        bench, staged, row = prepared(step)
         seen = []
 
         def edit(bench=bench):
             if bench.person.lstat(b"a") is not None:
-                bench.person.overwrite(b"a", b"the person's")
+                bench.person.overwrite(b"a", EDIT)
                 bench.edited = True
 
         def delete(bench=bench, seen=seen):
@@ -131,57 +156,53 @@ def test_an_edit_and_then_a_deletion_in_any_two_instants_lose_no_edit(step):
                 seen.append(bench.read(b"a"))
                 bench.person.unlink(b"a")
 
-        bench.calls, bench.deeds = 0, {first: edit, second: delete}
+        bench.deeds = {first: edit, second: delete}
         with suppress(FileNotFoundError):
-            match step:
-                case "replace":
-                    bench.placer.replace(staged, b"a", row)
-                case "move":
-                    bench.placer.move(b"a", b"b", row)
-                case "set_aside":
-                    bench.placer.set_aside(b"a", row)
-                case "remove":
-                    bench.placer.remove(b"a", row)
+            take(bench, step, staged, row)
         bench.deeds = {}
         bench.placer.staged(NODE)  # as the next attempt begins
-        if bench.edited and b"the person's" not in seen:
-            assert b"the person's" in bench.everything(), (first, second)
+        if bench.edited and EDIT not in seen:
+            assert EDIT in bench.everything(), (first, second)
 
 
 class Killed(BaseException):
     pass
 
 
-def test_an_edit_in_the_instant_before_a_kill_is_not_taken_for_what_was_replaced():
+@pytest.mark.parametrize("end", [Killed(), OSError(errno.ENOSPC, "full")], ids=["killed", "full"])
+@pytest.mark.parametrize("step", ["replace", "replace slowly", "remove"])
+def test_an_edit_in_the_instant_before_an_end_is_not_taken_for_what_made_room(step, end):
+    """By a kill, or because a disk is full, which may keep things from being put back, too."""
     for first, second in combinations(range(1, CALLS), 2):
-        bench = Bench()
-        staged = bench.placer.staged(NODE)
-        bench.put(staged, b"new")
+        bench, staged, row = prepared(step)
         connection = sqlite3.connect(":memory:")
         connection.executescript(INDEX_MIGRATIONS[0] + JOURNAL_MIGRATION)
         index, journal = DiskIndex(connection, PARENT), Journal(connection, PARENT)
-        row = bench.row(b"a")._replace(digest=b"old")
+        row = row._replace(digest=b"old")
         index.put([row])
         coming = row.with_stat(bench.person.lstat(staged))._replace(digest=b"new")
-        journal.begin([Intent(coming)])
+        journal.begin([Intent(row, leaves=True) if step == "remove" else Intent(coming)])
 
         def edit(bench=bench):
-            if bench.read(b"a") == b"old":
-                bench.person.overwrite(b"a", b"the person's")
+            if bench.person.lstat(b"a") is not None and bench.read(b"a") == b"old":
+                bench.person.overwrite(b"a", EDIT)
                 bench.edited = True
 
         def die():
-            raise Killed
+            raise end
 
-        bench.calls, bench.deeds = 0, {first: edit, second: die}
-        with suppress(Killed):
-            bench.placer.replace(staged, b"a", row)
+        bench.deeds = {first: edit, **dict.fromkeys(range(second, CALLS), die)}
+        with suppress(Killed, OSError):
+            take(bench, step, staged, row)
         bench.deeds = {}
-        bench.placer.rescue(journal.coming(), index)
+        bench.placer.rescue(journal.begun(), index)
         journal.recover(bench.person, index)
         bench.placer.recover(index)
-        assert b"the person's" in bench.everything() or not bench.edited, (first, second)
+        shown = bench.everything()
+        assert EDIT in shown or not bench.edited, (first, second)
+        assert b"old" not in shown or not index.row(NODE) or index.row(NODE).digest == b"old"
         assert not list(bench.person.listing(STAGING))
+        assert not list(bench.person.listing(ASIDE))
 
 
 def test_a_directory_finds_its_place_in_the_trash_beside_a_file_of_its_name():
