@@ -68,6 +68,7 @@ def test_a_revoked_phone_is_out_at_once_and_for_good(path, clock):
         assert each.recalled("anna", password) is None
         assert each.check("anna", password) is None
     other = book.add("anna", Scope())
+    assert book.recalled("anna", password) is None
     assert book.check("anna", password) is None
     assert book.check("anna", other)
 
