@@ -170,6 +170,11 @@ class _Connection(TCPServer):
         await self.protocol.handle(Closed())
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application, and take off the line what it has not read of the body.
+
+        The last word waits for that: hypercorn, having said it, waits without end for room among
+        what it keeps for an application that reads no more.
+        """
         whole = False
 
         async def noticing() -> dict[str, Any]:
@@ -178,14 +183,25 @@ class _Connection(TCPServer):
             whole = not event.get("more_body", False)
             return event
 
-        try:
-            await self._wanted(scope, noticing, send)
-        finally:
+        async def read_on() -> None:
             with trio.move_on_after(UNWANTED_S):
                 while not whole:
                     await noticing()
             if not whole:
                 self._cut.cancel()
+
+        async def saying(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                if message.get("body"):
+                    await send(message | {"more_body": True})
+                await read_on()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        try:
+            await self._wanted(scope, noticing, saying)
+        finally:
+            await read_on()
 
     async def _close(self) -> None:
         with trio.move_on_after(_LAST_WORDS_S, shield=True):

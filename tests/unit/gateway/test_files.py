@@ -70,6 +70,13 @@ def clean(view):
     return not [each for each in view.staging.iterdir() if each.name != "by-device"]
 
 
+async def test_a_slash_within_a_name_is_refused(phone, view):
+    await view.make_directory("/Documents/a")
+    for path in ("a%2Fb", "a%2fb", "a%00b"):
+        assert (await phone.put(f"{D}/{path}", content=b"x")).status_code == 400
+    assert await view.children("/Documents/a") == []
+
+
 async def test_what_is_written_is_read_and_its_tag_is_true(phone, view):
     answer = await phone.put(f"{D}/f", content=b"one")
     assert answer.status_code == 201

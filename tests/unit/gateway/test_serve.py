@@ -1,7 +1,7 @@
 """Slow, greedy and broken peers of the gateway: each ends, and takes nobody along."""
 
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
@@ -19,6 +19,8 @@ async def app(scope, receive, send):
     """Answers by the path; reads no body unless asked to."""
     if scope["path"] == "/fail":
         raise ValueError("on purpose")
+    if scope["path"] == "/late":
+        await trio.sleep(0.5)
     if scope["path"] == "/read":
         while (await receive()).get("more_body"):
             pass
@@ -63,7 +65,8 @@ async def everything(stream):
 
 async def is_fine(port):
     async with line(port) as stream:
-        await stream.send_all(GET % b"")
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(GET % b"")
         return b"fine" in await everything(stream)
 
 
@@ -107,6 +110,19 @@ async def test_whoever_sends_what_nobody_wants_reads_the_answer_and_is_sent_away
         await trio.sleep(0.05)
 
 
+async def test_a_body_that_nobody_reads_holds_no_line(port, monkeypatch):
+    """hypercorn keeps some pieces for the application, and waits for room among them."""
+    monkeypatch.setattr(served, "UNWANTED_S", 0)
+    monkeypatch.setattr(served, "MOST_EACH", 1)
+    async with line(port) as stream:
+        await stream.send_all(b"PUT /late HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n")
+        with pytest.raises(trio.BrokenResourceError):  # noqa: PT012
+            while True:
+                await stream.send_all(bytes(2**20))
+    while not await is_fine(port):  # noqa: ASYNC110
+        await trio.sleep(0.05)
+
+
 async def test_a_small_body_that_nobody_wants_costs_nothing(port):
     async with line(port) as stream:
         head = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
@@ -125,6 +141,8 @@ async def test_one_address_has_so_many_lines(port, monkeypatch):
             await stream.send_all(GET % b"")
             await stream.receive_some()
         async with line(port) as third:
+            with suppress(trio.BrokenResourceError):
+                await third.send_all(GET % b"")
             assert await everything(third) == b""
     while not await is_fine(port):  # noqa: ASYNC110
         await trio.sleep(0.05)
