@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from cozysync.disk import RootState
 from tests.suites.fleet import fleet
 
 
@@ -73,6 +74,35 @@ async def test_a_folder_that_is_away_when_the_daemon_starts_is_waited_for(tmp_pa
         (tmp_path / "away").rename(ann.folder)
         assert await both.settle() == tree
         assert bob.hands.texts() == tree
+
+
+async def test_nothing_is_placed_in_a_folder_that_went_while_it_was_looked_at(tmp_path):
+    """What stands in its place may be the empty directory below a disk that was taken away."""
+    async with fleet(tmp_path, "ann", "bob") as both:
+        ann, bob = both.members
+        await both.settle()
+        await ann.stop()
+        bob.hands.mkdir("new")
+        bob.hands.write("new/a", "x")
+        await bob.settle()
+        there, changes = [RootState.OK], []
+
+        def go(deed, *paths):
+            if deed == "listing":
+                there[0] = RootState.ABSENT
+            elif deed in ("mkdir", "rename"):
+                changes.append(paths)
+
+        disk = ann.hands._disk
+        disk._before = go
+        ann._ground.check = lambda *_: there[0]
+        await ann.start()
+        await ann.until(lambda: any("not there" in each for each in ann.blocked()))
+        assert changes == []
+        disk._before = lambda *_: None
+        there[0] = RootState.OK
+        await ann.until_in_sync()
+        assert await both.settle() == {"new/a": "x"}
 
 
 async def test_what_a_copy_lacks_is_not_deleted_before_somebody_says_so(tmp_path):
