@@ -25,12 +25,14 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Door:
     """An application, the prefix that it is below, and paths that lead to it from elsewhere.
 
-    `prefix` begins with a slash and ends with none.
+    `prefix` begins with a slash and ends with none. What is at the paths in `open_to_all` tells
+    nothing of the vault, and anybody may read it without a password.
     """
 
     prefix: str
     app: Asgi
     signposts: tuple[str, ...] = ()
+    open_to_all: frozenset[str] = frozenset()
 
 
 class Gateway:
@@ -44,6 +46,8 @@ class Gateway:
             path: door.prefix + "/" for door in self._doors for path in door.signposts
         }
 
+        self._open = {path: door for door in self._doors for path in door.open_to_all}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return  # no door speaks anything else; whoever asks is sent away
@@ -54,6 +58,9 @@ class Gateway:
                 self._signposts[path], HTTPStatus.MOVED_PERMANENTLY, {"cache-control": "no-store"}
             )
             await answer(scope, receive, send)
+            return
+        if refusal is None and scope["method"] in ("GET", "HEAD") and path in self._open:
+            await self._open[path].app(scope, receive, send)
             return
         admitted = refusal or await self._gate.admit(scope)
         if isinstance(admitted, Refusal):

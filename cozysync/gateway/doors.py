@@ -5,6 +5,7 @@ from pathlib import Path
 from cozysync.gateway.app import Door
 from cozysync.gateway.files import files_door
 from cozysync.gateway.items import Homes, items_door
+from cozysync.gateway.page import page_door
 from cozysync.gateway.sync_api import PREFIX, sync_door
 
 
@@ -18,4 +19,5 @@ def all_doors(staging: Path, contacts: str, calendars: str) -> tuple[Door, ...]:
         files_door(),
         items_door(Homes(contacts, calendars)),
         Door(PREFIX, sync_door(staging)),
+        page_door(),
     )
