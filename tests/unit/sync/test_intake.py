@@ -1,5 +1,7 @@
 """What must not be believed of a folder while it is looked at."""
 
+import errno
+
 import pytest
 import trio
 
@@ -131,3 +133,23 @@ async def test_what_was_undone_is_not_remembered(tmp_path):
         assert not desk.replica.tree.named(desk.folder, b"b")
         await desk.ledger.do(lambda: desk.author(Move(node, desk.folder, b"c")))
         assert desk.node(b"c") == node
+
+
+async def test_where_to_look_is_not_forgotten_when_the_disk_fails_meanwhile(tmp_path):
+    with sitting(tmp_path) as (desk, person, before):
+        person.mkdir(b"d")
+        put(person, b"d/a", b"old")
+        await desk.intake.take()
+        person.overwrite(b"d/a", b"edited")
+
+        def fail(deed, *_):
+            if deed == "lstat":
+                before.deed = lambda *_: None
+                raise OSError(errno.EIO, "Input/output error")
+
+        before.deed = fail
+        desk.intake.mark([b"d"])
+        with pytest.raises(OSError, match="Input/output"):
+            await desk.intake.take()
+        await desk.intake.take()
+        assert desk.data(desk.node(b"d/a")) == b"edited"

@@ -4,8 +4,9 @@ import errno
 
 import pytest
 
+from cozysync.content import Recipe
 from cozysync.disk import STAGING
-from tests.unit.sync.desks import sitting
+from tests.unit.sync.desks import put, sitting
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -55,3 +56,17 @@ async def test_a_name_that_leads_elsewhere_has_no_place(tmp_path, name):
         public = [path for _, *paths in changes for path in paths if not path.startswith(STAGING)]
         assert set(public) <= {b"beside", b""}
         assert desk.index.find(b"beside") is not None
+
+
+async def test_a_chunk_is_taken_from_this_disk_only_when_it_is_still_there(tmp_path):
+    with sitting(tmp_path) as (desk, person, _):
+        data = b"x" * 100
+        chunk = desk.ledger.keys.chunk_id(data)
+        parts = [(chunk, len(data))]
+        local = (b"a", Recipe(len(data), 0, chunks=tuple(parts)))
+        find = desk.placing._staging._downloader.find
+        assert find(desk.disk, local, {chunk: 0}, parts) == {}
+        put(person, b"a", data)
+        assert find(desk.disk, local, {chunk: 0}, parts) == {chunk: data}
+        person.overwrite(b"a", b"y" * 100)
+        assert find(desk.disk, local, {chunk: 0}, parts) == {}
