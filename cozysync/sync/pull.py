@@ -24,6 +24,8 @@ from cozysync_protocol import (
 
 # Below the time-outs of common proxies, and rare enough to cost nothing while idle.
 WAIT_S = 50
+# Before a server is asked again that was to wait for news and said at once that there are none.
+PAUSE_S = 1.0
 # Long enough for what a server has just told of to arrive, usually.
 ASK_AGAIN_S = 10
 # A log that goes back so often without one good answer between is no accident.
@@ -59,6 +61,7 @@ class Puller:
             await self._start(needed=False)
         wait = 0
         while True:
+            before, soon = self._received, trio.current_time() + PAUSE_S
             try:
                 await self._link.attempt(partial(self._read, wait))
             except Refused as error:
@@ -72,6 +75,8 @@ class Puller:
                 await self._mended(Position(error.end))
                 wait = 0  # whether it is mended shows at once
             else:
+                if wait and self._received == before and trio.current_time() < soon:
+                    await trio.sleep(PAUSE_S)
                 # The first answer is wanted at once, to learn whether the server is there at all.
                 self._setbacks, wait = 0, WAIT_S
 
@@ -132,16 +137,17 @@ class Puller:
         if end >= await self._ledger.do(self._known):
             return end
         async with self._mending:
-            # Asked again: it may have been mended while this waited for its turn. Known before it
-            # is asked: what is taken meanwhile need not be in its answer.
-            known = await self._ledger.do(self._known)
+            # Asked again: it may have been mended while this waited for its turn. What is read or
+            # taken while the answer is on its way need not be in it: what counts is before.
+            known, verified = await self._ledger.do(self._known), self._verified()
             end = await self._ask()
             if end < known:
                 await self._giver.give(end)
                 self.gave_back.set()
+                verified = self._verified()
                 end = await self._ask()
-        if end < self._verified():
-            raise RolledBack(end, self._verified())
+        if end < verified:
+            raise RolledBack(end, verified)
         return end
 
     def _known(self) -> int:

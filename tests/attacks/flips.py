@@ -4,8 +4,9 @@ import os
 
 # Every byte of every record when set; else all of the short ones and a sample of the long ones.
 EVERY = bool(os.environ.get("COZYSYNC_TEST_EVERY_BYTE"))
-# How many were tried of each kind of record, for who runs all of them: see docs/THREATS.md.
-TRIED = {}
+# What was measured: how many were tried of each kind of record, and more. It is printed in the end,
+# for whoever compares it with docs/THREATS.md.
+FIGURES = {}
 
 
 def flips(data, what, most=4000):
@@ -16,5 +17,6 @@ def flips(data, what, most=4000):
     for at in places:
         changed = bytearray(data)
         changed[at] ^= 1 << (at % 8)
-        TRIED[what] = TRIED.get(what, 0) + 1
+        name = f"flipped bytes of {what}, tried"
+        FIGURES[name] = FIGURES.get(name, 0) + 1
         yield bytes(changed)

@@ -157,3 +157,21 @@ async def test_entries_that_are_promised_and_held_back_keep_nobody_busy(told, tm
         with trio.fail_after(30):
             await bob.settle()
         assert bob.hands.texts() == told.tree
+
+
+async def test_a_server_that_never_waits_keeps_nobody_busy(told, tmp_path):
+    async with newcomer(told, tmp_path) as (_, bob):
+        await bob.start()
+        await bob.settle()
+        asked = 0
+
+        def count(answer):
+            nonlocal asked
+            asked += answer.query.get("wait", "0") != "0"
+
+        bob.wire.never_waits = True
+        bob.wire.tamperers.append(count)
+        bob.hands.write("more", "wakes whoever waits")
+        await bob.settle()
+        await trio.sleep(1.5)
+        assert 0 < asked < 20

@@ -116,3 +116,24 @@ async def test_a_refusal_is_no_evidence_and_ends_with_a_restart(scene_of_two):
     await bob.stop()
     await bob.start()
     await bob.settle()
+
+
+async def test_an_answer_that_was_on_its_way_while_the_log_was_read_on_is_no_rollback(scene_of_two):
+    _stage, ann, bob = scene_of_two
+    remote, puller = bob.engine.remote, bob.engine._puller
+    asked, ask = [], remote.end
+
+    async def late():
+        found = await ask()
+        asked.append(found)
+        ann.hands.write(f"meanwhile {len(asked)}", "x")
+        await ann.settle()
+        await puller.reach(found.position + 1)
+        return found
+
+    remote.end = late
+    with trio.fail_after(30):
+        end = await puller.end()
+    assert len(asked) > 1
+    assert end < puller.position
+    assert bob.alarm is None
