@@ -58,6 +58,9 @@ class Giver:
         and `Refused`.
         """
         goal = (await self._ledger.do(self._ledger.log_state)).position
+        pinned = self._ledger.pin.position
+        if invitation and goal < pinned:  # what an empty server is given should be whole
+            raise RolledBack(end, pinned)
         beginning = await self._begin(invitation, goal) if invitation else None
         if beginning is not None:
             end = beginning.pointer.position
@@ -71,9 +74,8 @@ class Giver:
             end = reached
         if beginning is not None:  # by now the log says that this device may write
             await self._put(beginning)
-        if end < self._ledger.pin.position:
-            # Others have what follows; entries of this device must not take its place.
-            raise RolledBack(end, self._ledger.pin.position)
+        if end < pinned:  # others have what follows: entries of this device must not take its place
+            raise RolledBack(end, pinned)
         await self._ledger.do(partial(self._ledger.reopen, goal))
 
     async def _begin(self, invitation: str, goal: Position) -> Beginning | None:

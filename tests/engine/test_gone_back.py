@@ -178,6 +178,7 @@ async def test_a_newcomer_begins_with_what_an_empty_server_was_given(tmp_path):
             await cat.engine.give("code")
             await enrol(cat, dan)
             await dan.start()
+            await dan.until_in_sync()  # once cat has sent again what was in the packs
             assert await office.settle(cat, dan) == shown
             assert rows(dan) == rows(cat)
 
