@@ -4,7 +4,6 @@ import errno
 
 import pytest
 
-from cozysync.content import Recipe
 from cozysync.disk import STAGING
 from tests.unit.sync.desks import put, sitting
 
@@ -63,10 +62,9 @@ async def test_a_chunk_is_taken_from_this_disk_only_when_it_is_still_there(tmp_p
         data = b"x" * 100
         chunk = desk.ledger.keys.chunk_id(data)
         parts = [(chunk, len(data))]
-        local = (b"a", Recipe(len(data), 0, chunks=tuple(parts)))
         find = desk.placing._staging._downloader.find
-        assert find(desk.disk, local, {chunk: 0}, parts) == {}
+        assert find(desk.disk, b"a", {chunk: 0}, parts) == {}
         put(person, b"a", data)
-        assert find(desk.disk, local, {chunk: 0}, parts) == {chunk: data}
+        assert find(desk.disk, b"a", {chunk: 0}, parts) == {chunk: data}
         person.overwrite(b"a", b"y" * 100)
-        assert find(desk.disk, local, {chunk: 0}, parts) == {}
+        assert find(desk.disk, b"a", {chunk: 0}, parts) == {}
