@@ -37,9 +37,9 @@ def hasty(monkeypatch):
 
 
 @asynccontextmanager
-async def phone_at(root, *others):
+async def phone_at(root, *others, **settings):
     """A fleet, and the view of its first member, whose folder is bound."""
-    async with fleet(root, "ann", *others) as people:
+    async with fleet(root, "ann", *others, **settings) as people:
         ann = people.members[0]
         await people.settle()
         async with view_of(ann.engine) as view:
@@ -237,8 +237,9 @@ async def test_two_phones_at_once_lose_nothing(tmp_path):
         assert await people.settle() == {"f.txt": BOTH.decode()}
 
 
-async def test_a_file_in_place_is_read_without_a_server(tmp_path):
-    async with phone_at(tmp_path) as (people, view):
+@pytest.mark.parametrize("on_disk", [False, True])
+async def test_a_file_in_place_is_read_without_a_server(tmp_path, on_disk):
+    async with phone_at(tmp_path, on_disk=on_disk) as (people, view):
         [ann] = people.members
         ann.hands.write("f", (LONG).decode())
         await people.settle()
