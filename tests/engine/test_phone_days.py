@@ -85,7 +85,7 @@ class Day:
         """One deed of somebody at a device."""
         member = self.chance.choice(self.members)
         hands, files = member.hands, sorted(member.hands.texts())
-        deed = self.chance.choice(["write", "write", "move", "delete", "make", "settle", "settle"])
+        deed = self.chance.choice(["write", "write", "move", "delete", "make", "line", "settle"])
         with suppress(OSError):
             match deed:
                 case "write":
@@ -97,7 +97,10 @@ class Day:
                     hands.delete(self.chance.choice(files))
                 case "make":
                     hands.mkdir(self._name("d", 4))
+                case "line" if self.members[0].remote.is_plugged:
+                    self.members[0].remote.unplug()
                 case _:
+                    self.members[0].remote.plug()
                     await member.settle()
 
     async def sync(self, limit):
@@ -145,6 +148,7 @@ async def test_whatever_happens_phones_are_told_the_truth(tmp_path, monkeypatch,
                     await (day.phone() if chance.random() < 0.5 else day.person())
                     index, shown = await ann.engine.ledger.do(lambda: compared(view))
                     assert index == shown
+                ann.remote.plug()
                 texts = await people.settle()
                 await day.sync(100)
                 entries = [entry async for entry in listed(view, W)]
