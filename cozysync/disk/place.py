@@ -71,7 +71,7 @@ class Placer:
     def _exchange_back(self, staged: bytes, path: bytes, coming: Stat | None) -> None:
         try:
             self._disk.exchange(staged, path)
-        except _AWAY:  # somebody took away what had just come: theirs takes its place again
+        except OSError:  # as when somebody took away what had just come: theirs takes its place
             self.give_back(staged, path)
             return
         if self._as_put(staged, coming) is coming:

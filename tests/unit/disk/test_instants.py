@@ -205,6 +205,23 @@ def test_an_edit_in_the_instant_before_an_end_is_not_taken_for_what_made_room(st
         assert not list(bench.person.listing(ASIDE))
 
 
+def test_an_edit_that_cannot_be_exchanged_back_is_not_left_where_the_next_attempt_begins():
+    bench, staged, row = prepared("replace")
+    exchanges = []
+
+    def refuse(deed, *_):
+        exchanges.extend([deed] if deed == "exchange" else [])
+        if deed == "exchange" and len(exchanges) == 1:
+            bench.person.overwrite(b"a", EDIT)
+        if deed == "exchange" and len(exchanges) == 2:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    bench.placer = Placer(MemoryDisk(bench.files, "engine", refuse), lambda: "2026-11-24")
+    assert bench.placer.replace(staged, b"a", row) is None
+    bench.placer.staged(NODE)
+    assert EDIT in bench.everything()
+
+
 def test_a_directory_finds_its_place_in_the_trash_beside_a_file_of_its_name():
     bench = Bench()
     assert bench.placer.remove(b"a", bench.row(b"a"))
