@@ -1,6 +1,8 @@
 """A phone and a device: the gateway in a real daemon, over a real server."""
 
+import base64
 import json
+import os
 from contextlib import closing, contextmanager
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from cozysync.cli.client import DaemonError
 from tests.system.world import World
 
+TUS = {"tus-resumable": "1.0.0"}
 pytestmark = pytest.mark.system
 
 
@@ -21,6 +24,20 @@ def phone(gateway, added):
         trust_env=False,
     ) as client:
         yield client
+
+
+def begin_upload(client, gateway, path, data):
+    named = base64.b64encode(path.encode()).decode()
+    headers = TUS | {"upload-length": str(len(data)), "upload-metadata": f"path {named}"}
+    answer = client.post(f"{gateway['url']}/api/v1/uploads", headers=headers)
+    return f"{gateway['url']}{answer.headers['location']}"
+
+
+def send(client, where, data, offset):
+    kind = {"content-type": "application/offset+octet-stream", "upload-offset": str(offset)}
+    answer = client.patch(where, headers=TUS | kind, content=data)
+    assert answer.status_code == 204, answer.text
+    return answer
 
 
 def test_a_phone_meets_the_device_in_the_same_files(tmp_path):
@@ -53,6 +70,10 @@ def test_a_phone_meets_the_device_in_the_same_files(tmp_path):
             seen = ann.status()["gateway"]["phones"]
             assert [each["name"] for each in seen if each["last_seen"] is not None] == ["anna"]
 
+            whole = os.urandom(300_000)
+            where = begin_upload(client, gateway, "/work/clip.mp4", whole)
+            send(client, where, whole[:200_000], 0)
+
             # After kill -9 the phone is known still, where it was told to be.
             port = gateway["url"].rpartition(":")[2]
             ann.client.post("/v1/gateway", {"listen": f"127.0.0.1:{port}"})
@@ -60,6 +81,13 @@ def test_a_phone_meets_the_device_in_the_same_files(tmp_path):
             ann.start()
             ann.client.post("/v1/gateway", {"enabled": True})
             assert client.get("photo").content == bytes(3_000_000)
+            assert not (ann.folder / "clip.mp4").exists()
+            assert client.head(where, headers=TUS).headers["upload-offset"] == "200000"
+            answer = send(client, where, whole[200_000:], 200_000)
+            assert answer.headers["cozysync-outcome"] == "written"
+            ann.settle()
+            assert (ann.folder / "clip.mp4").read_bytes() == whole
+            assert "<html" in httpx.get(f"{gateway['url']}/", trust_env=False).text
             ann.client.post("/v1/phones/revoke", {"name": "anna"})
             assert client.get("photo").status_code == 401
         ann.client.post("/v1/gateway", {"enabled": False})
