@@ -1,6 +1,6 @@
 """What is synced in the measurements: made from a seed, the same for every contestant.
 
-W1 to W7 are the workloads of docs/BENCH.md. Text is half of most things that people keep, so it
+W1 to W7 are the workloads of bench/README.md. Text is half of most things that people keep, so it
 is half of ours: words from a small vocabulary, which compress as prose does.
 """
 

@@ -4,6 +4,7 @@ One office lives through it, in the order of the tests.
 """
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -83,6 +84,23 @@ def test_a_newcomer_gets_everything_although_the_log_does_not_begin_at_its_start
     assert set(office.settle()) == {b"kept.txt", b"again.txt"}
 
 
+def test_the_newcomer_gives_an_empty_server_what_it_began_with(office):
+    *others, cat = office.devices
+    for each in others:
+        each.stop()
+    office.server.end(signal.SIGKILL)
+    shutil.rmtree(office.server.data)
+    office.server.start()
+    cat.run("give", "--invite", office.server.invite())
+    assert log_start(office) > 0
+    for each in others:
+        each.start()
+    until_in_sync(office)
+    assert set(office.settle()) == {b"kept.txt", b"again.txt"}
+    run(office.root, "server", "verify", "--data", office.server.data)
+    assert all(each.run("verify").returncode == 0 for each in office.devices)
+
+
 # --- helpers --------------------------------------------------------------------------------------
 
 
@@ -101,6 +119,13 @@ def log_start(office):
     with closing(database):
         ((start,),) = database.execute("SELECT start FROM vault").fetchall()
     return start
+
+
+def until_in_sync(office):
+    """What went with the server is missed for a moment, until somebody has sent it anew."""
+    give_up = time.monotonic() + PATIENCE_S
+    while not all(each.settle()["in_sync"] for each in office.devices):
+        assert time.monotonic() < give_up, [each.status() for each in office.devices]
 
 
 def tidy_until(office, is_done):
