@@ -93,6 +93,7 @@ def check_up(home: Home, status: Report | None) -> Found:
     yield from _told_by_daemon(status)
     yield from _watching(status)
     yield from _devices(status, time.time())
+    yield from _phones(status, time.time())
 
 
 def _home(home: Home) -> Found:
@@ -255,6 +256,23 @@ def _devices(status: Report, now_s: float) -> Found:
             f"«{each['name']}» has written nothing for {(now_s - wrote) / 86_400:.0f} days.",
             "If it is lost: cozysync devices revoke NAME. If it is only at rest, all is well.",
         )
+
+
+def _phones(status: Report, now_s: float) -> Found:
+    gateway = status.get("gateway")
+    if not gateway or not gateway["enabled"]:
+        return
+    if gateway["listening"]:
+        yield Finding("phones", Grade.FINE, f"they are let in at {gateway['url']}")
+    for each in gateway["phones"]:
+        quiet_s = now_s - (each["last_seen"] or each["added"])
+        if quiet_s >= LONG_QUIET_S:
+            yield Finding(
+                "phones",
+                Grade.ADVICE,
+                f"The phone «{each['name']}» was not here for {quiet_s / 86_400:.0f} days.",
+                "If it is lost or given away: cozysync phone revoke NAME.",
+            )
 
 
 def _wrong(check: str, error: CozyError) -> Finding:

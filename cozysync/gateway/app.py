@@ -45,7 +45,6 @@ class Gateway:
         self._signposts = {
             path: door.prefix + "/" for door in self._doors for path in door.signposts
         }
-
         self._open = {path: door for door in self._doors for path in door.open_to_all}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,14 +52,14 @@ class Gateway:
             return  # no door speaks anything else; whoever asks is sent away
         refusal = self._gate.misdirected(scope)
         path = scope["path"]
+        if refusal is None and scope["method"] in ("GET", "HEAD") and path in self._open:
+            await self._open[path].app(scope, receive, send)
+            return
         if refusal is None and path in self._signposts:
             answer: Response = RedirectResponse(
                 self._signposts[path], HTTPStatus.MOVED_PERMANENTLY, {"cache-control": "no-store"}
             )
             await answer(scope, receive, send)
-            return
-        if refusal is None and scope["method"] in ("GET", "HEAD") and path in self._open:
-            await self._open[path].app(scope, receive, send)
             return
         admitted = refusal or await self._gate.admit(scope)
         if isinstance(admitted, Refusal):

@@ -18,7 +18,7 @@ from cozysync.gateway.items import ITEMS, Homes, items_door
 from cozysync.gateway.scope import Scope
 from cozysync.gateway.serve import serve
 from tests.suites.memory_view import MemoryView
-from tests.suites.phones import GatewayInTest
+from tests.suites.phones import GatewayInTest, put
 
 pytestmark = pytest.mark.system
 
@@ -172,3 +172,54 @@ def keep_calendars(url, name, password):
         assert {each.get_display_name() for each in principal.calendars()} == {"calendar", "Work"}
         other.delete()
         assert len(principal.calendars()) == 1
+
+
+@needs("vdirsyncer")
+async def test_vdirsyncer_brings_a_desktop_and_the_gateway_together(host, view, tmp_path):
+    url, name, password = host
+    (tmp_path / "config").write_text(f"""
+[general]
+status_path = "{tmp_path}/status"
+[pair cards]
+a = "here"
+b = "there"
+collections = ["from b"]
+conflict_resolution = "b wins"
+[storage here]
+type = "filesystem"
+path = "{tmp_path}/cards"
+fileext = ".vcf"
+[storage there]
+type = "carddav"
+url = "{url}/"
+username = "{name}"
+password = "{password}"
+""")
+    sync = partial(run, "vdirsyncer", "-c", str(tmp_path / "config"), cwd=tmp_path)
+    await sync("discover", "--list", stdin=b"y\n" * 9)
+    await put(view, "/Contacts/contacts/ada.vcf", card("ada", "Ada", "TEL:1"))
+    here = tmp_path / "cards" / "contacts"
+    (here / "grace.vcf").write_bytes(card("grace", "Grace"))
+    await sync("sync")
+    assert b"UID:grace" in await content(view, "/Contacts/contacts/grace.vcf")
+    assert b"UID:ada" in (here / "ada.vcf").read_bytes()
+    # Both sides change one card: vdirsyncer decides, and nothing fails.
+    (here / "ada.vcf").write_bytes(card("ada", "Ada", "TEL:1", "EMAIL:here@x"))
+    await put(view, "/Contacts/contacts/ada.vcf", card("ada", "Ada", "TEL:2"))
+    await view.remove("/Contacts/contacts/grace.vcf")
+    await sync("sync")
+    assert not (here / "grace.vcf").exists()
+    assert b"TEL:2" in (here / "ada.vcf").read_bytes()
+    await sync("sync")
+
+
+def card(uid, name, *lines):
+    text = "".join(f"{each}\r\n" for each in lines)
+    return (
+        f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{name}\r\nN:{name};;;;\r\n{text}"
+        "END:VCARD\r\n"
+    ).encode()
+
+
+async def content(view, path):
+    return b"".join([piece async for piece in view.read(path)])

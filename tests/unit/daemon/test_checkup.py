@@ -143,6 +143,24 @@ def test_what_the_daemon_tells_is_told_on(home):
     assert "log" not in found(home, told)
 
 
+def test_a_phone_that_was_long_away_is_advice_where_phones_are_let_in(home):
+    old, now = checkup.time.time() - 200 * DAY_S, checkup.time.time()
+    phones = [
+        {"name": "lost", "added": old - 1, "last_seen": old},
+        {"name": "never", "added": old, "last_seen": None},
+        {"name": "new", "added": now, "last_seen": None},
+        {"name": "mine", "added": old, "last_seen": now},
+    ]
+    gateway = {"enabled": True, "listening": True, "url": "https://host:1", "phones": phones}
+    told = [e for e in check_up(home, status(home, gateway=gateway)) if e.check == "phones"]
+    assert [each.grade for each in told] == [Grade.FINE, Grade.ADVICE, Grade.ADVICE]
+    assert "https://host:1" in told[0].what
+    assert "«lost»" in told[1].what
+    assert "«never»" in told[2].what
+    off = status(home, gateway=gateway | {"enabled": False})
+    assert not [each for each in check_up(home, off) if each.check == "phones"]
+
+
 def test_a_device_that_was_long_silent_is_advice_unless_it_is_out(home):
     old = checkup.time.time() - 200 * DAY_S
     told = status(

@@ -6,6 +6,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 from cozysync.gateway.app import Door
+from cozysync.gateway.doors import all_doors
 from cozysync.gateway.lockout import FREE
 from cozysync.gateway.scope import Scope
 from tests.suites.memory_view import MemoryView
@@ -157,3 +158,16 @@ async def test_signposts_lead_to_the_door(gateway):
     async with gateway.client() as client:
         answer = await client.request("PROPFIND", "/.well-known/webdav")
         assert (answer.status_code, answer.headers["location"]) == (301, "/dav/files/")
+
+
+async def test_a_browser_and_a_calendar_that_ask_for_the_host_find_each_their_own(tmp_path):
+    """All doors together: `/` is a page for whoever wants to read it, and a signpost else."""
+    view = MemoryView(tmp_path)
+    gateway = GatewayInTest(view, all_doors(tmp_path, "Contacts", "Calendars"), tmp_path)
+    async with gateway.client() as client:
+        page = await client.get("/")
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        answer = await client.request("PROPFIND", "/")
+        assert (answer.status_code, answer.headers["location"]) == (301, "/dav/items/")
+        for path in ("/dav/files/", "/dav/items/", "/api/v1/"):
+            assert (await client.get(path)).status_code == 401
