@@ -22,7 +22,7 @@ REALM = 'Basic realm="cozysync", charset="UTF-8"'
 
 # Slow hashes at once (19 MiB each), and how many more may wait for their turn.
 _AT_ONCE = 2
-_WAITING = 32
+_WAITING = 256
 
 _LONGEST_CREDENTIALS = 1024
 
@@ -66,7 +66,7 @@ class Gate:
         self._hosts = {each.lower().rstrip(".") for each in hosts}
         self._clock = clock
         self._lockout = Lockout()
-        self._hashing = trio.CapacityLimiter(_AT_ONCE)
+        self._turns = trio.Semaphore(_AT_ONCE)
 
     def revoked(self, name: str) -> None:
         """A phone of this name was put out."""
@@ -86,8 +86,20 @@ class Gate:
         given = _credentials(_all(scope, b"authorization"))
         if given is None:
             return _NO_PASSWORD
-        name, password = given
-        address = _place(scope.get("client"))
+        phone = self._book.recalled(*given)
+        if phone is None:
+            if self._turns.statistics().tasks_waiting >= _WAITING:
+                return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many log in at once.", 1)
+            async with self._turns:
+                checked = await self._checked(_place(scope.get("client")), *given)
+            if isinstance(checked, Refusal):
+                return checked
+            phone = checked
+        self._book.seen(phone.name)
+        return phone
+
+    async def _checked(self, address: str, name: str, password: str) -> Phone | Refusal:
+        """Try a password, unless whoever sends it has to wait; so many do that at once."""
         wait_s = self._lockout.wait_s(address, name, self._clock())
         if wait_s > 0:
             return Refusal(
@@ -95,18 +107,14 @@ class Gate:
                 "There were too many wrong passwords. Wait, then try again.",
                 math.ceil(wait_s),
             )
+        # A phone asks several things at once: the first of them has found out for the others.
         phone = self._book.recalled(name, password)
         if phone is None:
-            if self._hashing.statistics().tasks_waiting >= _WAITING:
-                return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Too many log in at once.", 1)
-            self._lockout.tried(address, name, self._clock())
-            phone = await trio.to_thread.run_sync(
-                self._book.check, name, password, limiter=self._hashing
-            )
-            if phone is None:
-                return _NO_PASSWORD
-            self._lockout.was_right(address, name)
-        self._book.seen(name)
+            phone = await trio.to_thread.run_sync(self._book.check, name, password)
+        if phone is None:
+            self._lockout.failed(address, name, self._clock())
+            return _NO_PASSWORD
+        self._lockout.was_right(address, name)
         return phone
 
     def _is_own(self, host: str, server: tuple[str, int | None] | None) -> bool:

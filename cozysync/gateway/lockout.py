@@ -41,8 +41,8 @@ class Lockout:
         counts = [self._counts[key] for key in self._keys(address, name) if key in self._counts]
         return max([0.0, *(each.until - now for each in counts)])
 
-    def tried(self, address: str, name: str, now: float) -> None:
-        """Count a try as wrong, before it is known to be: others may come at the same time."""
+    def failed(self, address: str, name: str, now: float) -> None:
+        """Count a wrong password."""
         for key in self._keys(address, name):
             count = self._counts.pop(key, _Count())
             if now - count.last > FORGOTTEN_S:
@@ -57,12 +57,7 @@ class Lockout:
             del self._counts[next(iter(self._counts))]
 
     def was_right(self, address: str, name: str) -> None:
-        """Take back the last try, which was right; the phone is known at this address now."""
-        for key in self._keys(address, name):
-            count = self._counts.get(key)
-            if count is not None:
-                count.failures -= 1
-                count.until = 0.0 if count.failures <= FREE else count.until
+        """The phone is known at this address now. What others did there counts on for them."""
         self._known.pop((address, name), None)
         self._known[address, name] = None
         while len(self._known) > _MOST_KNOWN:

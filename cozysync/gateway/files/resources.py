@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from wsgidav.dav_error import HTTP_FORBIDDEN, DAVError
+from wsgidav.dav_error import HTTP_FORBIDDEN, HTTP_NOT_FOUND, DAVError
 from wsgidav.dav_provider import DAVCollection, DAVNonCollection, DAVProvider
 
 from cozysync.gateway.blocking import BlockingView
@@ -80,7 +80,10 @@ class _Resource:
     def get_property_value(self, name: str) -> Any:
         if name == "{DAV:}getetag":
             return f'"{self.entry.version}"'
-        return super().get_property_value(name)  # type: ignore[misc]
+        try:
+            return super().get_property_value(name)  # type: ignore[misc]
+        except AttributeError:  # WsgiDAV, of a lock whose place went this moment
+            raise DAVError(HTTP_NOT_FOUND) from None
 
     def finalize_headers(self, environ: Environ, headers: list[tuple[str, str]]) -> None:
         """A file is shown as it is, and never runs as a page of this gateway's."""

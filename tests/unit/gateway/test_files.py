@@ -10,6 +10,7 @@ from cozysync.gateway import wsgi
 from cozysync.gateway.errors import NotFound
 from cozysync.gateway.files import memory
 from cozysync.gateway.files.door import FILES, files_door
+from cozysync.gateway.files.resources import Tree
 from cozysync.gateway.scope import Scope
 from cozysync.gateway.view import Space
 from cozysync_conflict import Kind
@@ -342,6 +343,12 @@ async def test_a_lock_on_a_free_name_makes_an_empty_file(phone, view):
     assert (await phone.request("LOCK", f"{D}/f", content=LOCK)).status_code == 201
     assert await content(view, "/Documents/f") == b""
     assert clean(view)
+
+
+async def test_a_lock_whose_place_goes_that_moment_is_no_failure(phone, view, monkeypatch):
+    await put(view, "/Documents/f", b"x")
+    monkeypatch.setattr(Tree, "ref_url_to_path", lambda *_: "/Documents/gone")
+    assert (await phone.request("LOCK", f"{D}/f", content=LOCK)).status_code == 404
 
 
 async def test_locks_and_properties_have_bounds(phone, view, monkeypatch):

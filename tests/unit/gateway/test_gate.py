@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+import trio
 from starlette.responses import JSONResponse
 
 from cozysync.gateway.app import Door
@@ -79,6 +80,37 @@ async def test_whoever_guesses_waits_and_learns_nothing(gateway):
             await guesser.get("/api")
     async with gateway.client("anna", password, "203.0.113.5") as anna:
         assert (await anna.get("/api")).status_code == 200
+
+
+async def test_many_phones_that_come_at_once_are_all_let_in(gateway):
+    """As after the gateway was away: from one address, each asking several things at once."""
+    passwords = {f"p{n}": gateway.book.add(f"p{n}", Scope()) for n in range(12)}
+    answers = []
+
+    async def come(name, password):
+        async with gateway.client(name, password) as client:
+            answers.append((await client.get("/api")).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for name, password in passwords.items():
+            for _ in range(6):
+                nursery.start_soon(come, name, password)
+    assert answers == [200] * 72
+
+
+async def test_guessing_much_at_once_is_no_way_around_the_pause(gateway):
+    gateway.book.add("anna", Scope())
+    answers = []
+
+    async def guess(number):
+        async with gateway.client("anna", f"guess{number}", "198.51.100.7") as client:
+            answers.append((await client.get("/api")).status_code)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(50):
+            nursery.start_soon(guess, number)
+    assert answers.count(401) <= FREE + 2
+    assert answers.count(429) >= 50 - FREE - 2
 
 
 async def test_a_network_of_ipv6_is_one_place(gateway):

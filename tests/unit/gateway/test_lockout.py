@@ -7,7 +7,7 @@ HOME, AWAY = "192.0.2.1", "198.51.100.7"
 
 def guess(lockout, address, name, times, now=0.0):
     for _ in range(times):
-        lockout.tried(address, name, now)
+        lockout.failed(address, name, now)
 
 
 def test_some_mistakes_are_free_then_the_pause_doubles():
@@ -17,7 +17,7 @@ def test_some_mistakes_are_free_then_the_pause_doubles():
     pauses = []
     now = 0.0
     for _ in range(14):
-        lockout.tried(HOME, "anna", now)
+        lockout.failed(HOME, "anna", now)
         pauses.append(lockout.wait_s(HOME, "anna", now))
         now += pauses[-1]
         assert lockout.wait_s(HOME, "anna", now) == 0
@@ -28,18 +28,18 @@ def test_some_mistakes_are_free_then_the_pause_doubles():
 def test_guessing_from_many_addresses_or_at_many_names_waits_too():
     lockout = Lockout()
     for number in range(FREE + 1):
-        lockout.tried(f"198.51.100.{number}", "anna", 0.0)
+        lockout.failed(f"198.51.100.{number}", "anna", 0.0)
     assert lockout.wait_s(AWAY, "anna", 0.0) > 0
     lockout = Lockout()
     for number in range(FREE + 1):
-        lockout.tried(AWAY, f"name{number}", 0.0)
+        lockout.failed(AWAY, f"name{number}", 0.0)
     assert lockout.wait_s(AWAY, "anna", 0.0) > 0
     assert lockout.wait_s(HOME, "anna", 0.0) == 0
 
 
 def test_a_phone_that_was_let_in_is_not_kept_out_by_others():
     lockout = Lockout()
-    lockout.tried(HOME, "anna", 0.0)
+    lockout.failed(HOME, "anna", 0.0)
     lockout.was_right(HOME, "anna")
     guess(lockout, AWAY, "anna", 50)  # a stranger at its name
     guess(lockout, HOME, "bert", 50)  # a revoked neighbour behind the same router
@@ -52,12 +52,11 @@ def test_a_phone_that_was_let_in_is_not_kept_out_by_others():
     assert lockout.wait_s(HOME, "anna", 0.0) > 0
 
 
-def test_a_right_password_takes_back_only_its_own_try():
+def test_a_right_password_takes_back_no_wrong_one():
     lockout = Lockout()
     guess(lockout, AWAY, "anna", FREE)
-    lockout.tried(AWAY, "bert", 0.0)
     lockout.was_right(AWAY, "bert")  # whoever has a phone of their own guesses no more for it
-    lockout.tried(AWAY, "anna", 0.0)
+    lockout.failed(AWAY, "anna", 0.0)
     assert lockout.wait_s(AWAY, "anna", 0.0) > 0
 
 
@@ -65,13 +64,13 @@ def test_it_is_forgotten_after_an_hour_of_peace():
     lockout = Lockout()
     guess(lockout, HOME, "anna", FREE + 3)
     assert lockout.wait_s(HOME, "anna", 0.0) > 0
-    lockout.tried(HOME, "anna", FORGOTTEN_S + 1)
+    lockout.failed(HOME, "anna", FORGOTTEN_S + 1)
     assert lockout.wait_s(HOME, "anna", FORGOTTEN_S + 1) == 0
 
 
 def test_what_is_remembered_has_a_bound():
     lockout = Lockout()
     for number in range(25_000):
-        lockout.tried(AWAY, f"{number}", 0.0)
+        lockout.failed(AWAY, f"{number}", 0.0)
     assert len(lockout._counts) <= 20_000
     assert lockout.wait_s(AWAY, "anna", 0.0) > 0
