@@ -120,7 +120,8 @@ async def test_what_was_undone_is_not_remembered(tmp_path):
     with sitting(tmp_path) as (desk, person, _):
         put(person, b"a", b"text")
         await desk.intake.take()
-        node = desk.node(b"a")
+        node, device = desk.node(b"a"), desk.ledger.device.id
+        said = desk.replica.tree.vector().seen(device)
 
         def fail():
             with desk.replica.database.transaction():
@@ -130,6 +131,9 @@ async def test_what_was_undone_is_not_remembered(tmp_path):
         with pytest.raises(OSError):
             await desk.ledger.do(fail)
         assert desk.replica.tree.get(node).name == b"a"
+        assert desk.replica.tree.vector().seen(device) == said, (
+            "its next operations would have gaps"
+        )
         assert not desk.replica.tree.named(desk.folder, b"b")
         await desk.ledger.do(lambda: desk.author(Move(node, desk.folder, b"c")))
         assert desk.node(b"c") == node
