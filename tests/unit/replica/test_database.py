@@ -24,6 +24,14 @@ def test_a_new_file_gets_every_table_and_keeps_what_is_committed(tmp_path: Path)
     assert texts(Database.open(tmp_path / "a.db", [FIRST])) == ["kept"]
 
 
+def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """By SQLite's own numbers: 2 is FULL. What was sent must never be forgotten here."""
+    database = Database.open(tmp_path / "a.db", [FIRST])
+    assert database.connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert database.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()
+
+
 def test_an_exception_takes_back_the_whole_transaction() -> None:
     database = Database.in_memory([FIRST])
 

@@ -2,11 +2,13 @@
 
 import errno
 import hashlib
+from contextlib import closing
 
 import pytest
 
 from cozysync.server import DirectoryPacks
 from cozysync.server.failures import Refusal
+from cozysync.server.schema import open_database
 from cozysync_protocol import ErrorCode, PackId, VaultId
 from tests.suites.power import RecordedFiles, crashes
 
@@ -112,3 +114,9 @@ def test_a_kill_before_the_flush_is_made_good_at_the_next_start(tmp_path):
     upload(again, VAULT, ONE)
     files.acknowledge((VAULT, ONE))
     assert check(tmp_path, files.calls)
+
+
+def test_every_commit_of_the_log_waits_for_the_disk(tmp_path):
+    """By SQLite's own numbers: 2 is FULL."""
+    with closing(open_database(tmp_path / "server.db", lambda: 0.0)) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)

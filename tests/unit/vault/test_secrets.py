@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +124,24 @@ def test_a_crash_before_the_new_file_is_complete_leaves_the_old_one(tmp_path, se
     save_secrets(path, Secrets(DeviceKeys.generate()))
     assert load_secrets(path).vault is None
     assert [each.name for each in tmp_path.iterdir()] == ["secrets"]
+
+
+def test_secrets_are_durable_when_they_are_saved(tmp_path, secrets, monkeypatch):
+    """The bytes before the name, the name before anybody relies on it."""
+    done, fsync, replace = [], os.fsync, Path.replace
+
+    def synced(handle):
+        done.append(("sync", Path(os.readlink(f"/proc/self/fd/{handle}")).name))
+        fsync(handle)
+
+    def named(path, target):
+        done.append(("name", target.name))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", named)
+    save_secrets(tmp_path / "secrets", secrets)
+    assert done == [("sync", "secrets.new"), ("name", "secrets"), ("sync", tmp_path.name)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"\xc1" * 50, bytes(range(200)), b"\x97" * 100])
