@@ -97,7 +97,8 @@ class Giver:
             put = partial(self._remote.set_snapshot, 0, beginning.pointer)
             await self._link.attempt(put)
         except Refused as error:
-            if error.code is not ErrorCode.CONFLICT:  # a snapshot is there already
+            # One is there already; or its device was revoked since, and others make a new one.
+            if error.code not in (ErrorCode.CONFLICT, ErrorCode.DEVICE_REVOKED):
                 raise
 
     def _kept(self, end: Position, goal: Position) -> list[LogFrame]:

@@ -183,6 +183,25 @@ async def test_a_newcomer_begins_with_what_an_empty_server_was_given(tmp_path):
             assert rows(dan) == rows(cat)
 
 
+async def test_a_new_snapshot_takes_the_place_of_one_by_a_device_that_was_revoked_since(tmp_path):
+    async with fleet(tmp_path, "ann", "bob", "cat", "dan", late=2, outside=2) as office:
+        with trio.fail_after(60):
+            ann, bob, cat, dan = office.members
+            office.members.remove(dan)
+            shown, _ = await began_with_a_snapshot(office)
+            await cat.engine.members.revoke("ann")
+            await office.settle(bob, cat)
+            for gone in (ann, bob):
+                await gone.stop()
+            office.server.go_back(0)
+            await cat.engine.give("code")
+            assert await cat.remote.snapshot() == (0, None)
+            assert await cat.engine.upkeep.snapshots.make(only_if_due=True)
+            await enrol(cat, dan)
+            await dan.start()
+            assert await office.settle(cat, dan) == shown
+
+
 async def test_giving_a_beginning_is_taken_up_where_it_broke_off(tmp_path):
     async with fleet(tmp_path, "ann", "bob", "cat", late=1, outside=1) as office:
         with trio.fail_after(60):

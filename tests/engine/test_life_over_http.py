@@ -1,6 +1,7 @@
 """The life of a vault over the real interface: snapshots, control entries, missing packs."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import trio
@@ -26,8 +27,9 @@ async def test_snapshot_control_entries_and_missing_packs_over_the_interface(tmp
             await ann.remote.set_snapshot(0, pointer)
         assert refused.value.code is ErrorCode.CONFLICT
         with pytest.raises(Refused) as refused:
-            await bob.remote.set_snapshot(1, pointer)
-        assert refused.value.code is ErrorCode.NOT_ALLOWED
+            await bob.remote.set_snapshot(1, replace(pointer, device=bob.engine.ledger.device.id))
+        assert refused.value.code is ErrorCode.BAD_SIGNATURE
+        await bob.remote.set_snapshot(1, pointer)  # whoever brings it, it bears Ann's signature
 
         # Both read on from the end, and the log before the snapshot goes.
         for member in (ann, bob):

@@ -17,7 +17,6 @@ from cozysync_protocol import (
     MAX_MESSAGE,
     CreateVault,
     ErrorCode,
-    SnapshotPointer,
     VaultId,
     encode,
 )
@@ -64,14 +63,12 @@ class VaultsApi:
         return Response(pointer, media_type=BINARY, headers={"etag": f'"{version}"'})
 
     async def put_snapshot(self, request: Request) -> Response:
-        vault, device = await self._access.device(request)
+        vault = await self._access.vault(request)
         tag = request.headers.get("if-match")
         if tag is None:
             raise Refusal(ErrorCode.MALFORMED, "a snapshot is set with If-Match")
         expected = whole_number(tag.strip('"'), MAX_INTEGER, "If-Match")
         pointer = await body_of(request, MAX_MESSAGE)
-        if SnapshotPointer.decode(pointer).device != device:
-            raise Refusal(ErrorCode.NOT_ALLOWED, "a device sets its own snapshots")
 
         def set_pointer() -> int:
             old = self._store.snapshots.packs(vault)
