@@ -216,6 +216,8 @@ class GatewayPart:
         tls = await trio.to_thread.run_sync(self._tls)
         listen = settings.listen
         self._port = await nursery.start(partial(serve, app, listen.host, listen.port, tls))
+        for chore in (each for door in all_doors for each in door.chores):
+            nursery.start_soon(chore)
         self._supervisor.well(NAME)
         _log.info("phones are let in at %s", self.url())
         self._settle(None)

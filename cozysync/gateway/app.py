@@ -26,13 +26,15 @@ class Door:
     """An application, the prefix that it is below, and paths that lead to it from elsewhere.
 
     `prefix` begins with a slash and ends with none. What is at the paths in `open_to_all` tells
-    nothing of the vault, and anybody may read it without a password.
+    nothing of the vault, and anybody may read it without a password. `chores` are to run as long as
+    the door is open.
     """
 
     prefix: str
     app: Asgi
     signposts: tuple[str, ...] = ()
     open_to_all: frozenset[str] = frozenset()
+    chores: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 class Gateway:

@@ -6,7 +6,7 @@ from cozysync.gateway.app import Door
 from cozysync.gateway.files import files_door
 from cozysync.gateway.items import Homes, items_door
 from cozysync.gateway.page import page_door
-from cozysync.gateway.sync_api import PREFIX, sync_door
+from cozysync.gateway.sync_api import sync_door
 
 
 def all_doors(staging: Path, contacts: str, calendars: str) -> tuple[Door, ...]:
@@ -18,6 +18,6 @@ def all_doors(staging: Path, contacts: str, calendars: str) -> tuple[Door, ...]:
     return (
         files_door(),
         items_door(Homes(contacts, calendars)),
-        Door(PREFIX, sync_door(staging)),
+        sync_door(staging),
         page_door(),
     )

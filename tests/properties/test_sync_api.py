@@ -70,7 +70,9 @@ class World:
         staging = home / "staging"
         staging.mkdir()
         self.view = MemoryView(staging)
-        self.gateway = GatewayInTest(self.view, [Door(PREFIX, app or sync_door(staging))], home)
+        self.gateway = GatewayInTest(
+            self.view, [Door(PREFIX, app) if app else sync_door(staging)], home
+        )
         self.password = self.gateway.book.add("fuzz", Scope())
         trio.run(self._fill)
 

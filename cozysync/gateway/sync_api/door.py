@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from cozysync.gateway.app import Asgi, Receive, Scope, Send
+from cozysync.gateway.app import Asgi, Door, Receive, Scope, Send
 from cozysync.gateway.errors import ViewError
 from cozysync.gateway.sync_api.asked import asked
 from cozysync.gateway.sync_api.openapi import description
@@ -26,14 +26,15 @@ PREFIX = "/api/v1"
 _log = logging.getLogger(__name__)
 
 
-def sync_door(staging: Path) -> Asgi:
-    """The application over views with this staging; it is to be below `PREFIX`.
+def sync_door(staging: Path) -> Door:
+    """The interface, over views with this staging.
 
     Takes away what an earlier life left on its way in. Raises `OSError` and `sqlite3.Error`.
     """
     clear(staging)
     pictures = Pictures()
-    return application(operations(TusUploads(staging, pictures), pictures))
+    uploads = TusUploads(staging, pictures)
+    return Door(PREFIX, application(operations(uploads, pictures)), chores=(uploads.tend,))
 
 
 def application(table: Iterable[Operation]) -> Asgi:

@@ -6,13 +6,13 @@ from starlette.responses import Response
 
 from cozysync.gateway.names import below
 from cozysync.gateway.sync_api.asked import Asked
-from cozysync.gateway.sync_api.messages import Changes, Entries, Entry, Status
+from cozysync.gateway.sync_api.messages import Changes, Cursor, Entries, Entry, Status
 from cozysync.gateway.sync_api.spelling import spelled
 from cozysync.gateway.sync_api.table import answer
 from cozysync.gateway.view import ROOT
 
 MOST_FOUND = 200
-_A_LOOK = 1000
+_A_LOOK, _A_LONG_LOOK = 1000, 10_000
 
 
 async def entry(asked: Asked) -> Response:
@@ -44,6 +44,15 @@ async def changes(asked: Asked) -> Response:
     ):
         page = await asked.view.changes(path, page.cursor, limit)
     return answer(Changes.of(page))
+
+
+async def now(asked: Asked) -> Response:
+    """The cursor of now, for who keeps no copy of the tree and waits for news alone."""
+    path, cursor, more = _directory(asked), None, True
+    while more:
+        page = await asked.view.changes(path, cursor, _A_LONG_LOOK)
+        cursor, more = page.cursor, page.more
+    return answer(Cursor(cursor or ""))
 
 
 async def search(asked: Asked) -> Response:

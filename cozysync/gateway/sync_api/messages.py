@@ -110,6 +110,12 @@ class Changes(Answer, frozen=True):
         return cls(removed, list(map(Entry.of, page.changed)), page.cursor, page.more)
 
 
+class Cursor(Answer, frozen=True):
+    """Where the tree is now: what changes from here on is told by it."""
+
+    cursor: str
+
+
 class Written(Answer, frozen=True):
     """What became of a write. When `merged`, the entry holds what others wrote too: read it again.
     When in `conflict`, `beside` are the paths of what stands beside it; a person decides."""

@@ -11,6 +11,7 @@ from cozysync.gateway.sync_api.messages import (
     Batch,
     Changes,
     Copy,
+    Cursor,
     Done,
     Entries,
     Entry,
@@ -88,6 +89,11 @@ def _tree(pictures: Pictures) -> tuple[Operation, ...]:
                     "So many seconds to wait for something to happen, when nothing has.",
                 ),
             ),
+        ),
+        Operation(
+            "GET", "/cursor", "cursor",
+            "The cursor of now, for who keeps no copy and waits for news alone.",
+            looks.now, {200: Given("It.", Cursor)}, (_BELOW,),
         ),
         Operation(
             "GET", "/entry", "entry", "What stands at a path, or where a node is.",

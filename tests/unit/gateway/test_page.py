@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from cozysync.gateway.app import Door
 from cozysync.gateway.page import page_door
-from cozysync.gateway.sync_api import PREFIX, sync_door
+from cozysync.gateway.sync_api import sync_door
 from tests.suites.memory_view import MemoryView
 from tests.suites.phones import GatewayInTest
 
@@ -21,7 +20,7 @@ SCRIPTS = {name: text for name, text in TEXTS.items() if name.endswith(".js")}
 @pytest.fixture
 async def stranger(tmp_path):
     view = MemoryView(tmp_path)
-    gateway = GatewayInTest(view, [DOOR, Door(PREFIX, sync_door(tmp_path))], tmp_path)
+    gateway = GatewayInTest(view, [DOOR, sync_door(tmp_path)], tmp_path)
     async with gateway.client() as client:
         yield client
 

@@ -9,11 +9,10 @@ import pytest
 import trio
 from PIL import Image
 
-from cozysync.gateway.app import Door
 from cozysync.gateway.page import page_door
 from cozysync.gateway.scope import Scope
 from cozysync.gateway.serve import serve
-from cozysync.gateway.sync_api import PREFIX, sync_door
+from cozysync.gateway.sync_api import sync_door
 from tests.suites.browser import CHROMIUM, chromium, tab
 from tests.suites.memory_view import MemoryView
 from tests.suites.phones import GatewayInTest, put
@@ -68,7 +67,7 @@ class Scene:
 async def scene(tmp_path):
     (tmp_path / "staging").mkdir()
     view = MemoryView(tmp_path / "staging", ("Documents", "Photos"))
-    doors = [Door(PREFIX, sync_door(view.staging)), page_door()]
+    doors = [sync_door(view.staging), page_door()]
     gateway = GatewayInTest(view, doors, tmp_path)
     await put(view, "/Documents/Notes ä#1%.txt", TEXT.encode())
     await put(view, "/Documents/page.html", b"<script>document.title='run'</script>")

@@ -116,7 +116,7 @@ async function again(work, ...rest) {
         signIn("This phone was signed out: its password does not hold any more.");
         return;
       }
-      if (error instanceof Problem && error.status < 500 && error.status !== 429) {
+      if (error instanceof Problem && error.status < 500 && ![410, 429].includes(error.status)) {
         tell([error.message, error.remedy].filter(Boolean).join(" "), true);
         return;
       }
@@ -133,27 +133,16 @@ async function showDirectory(signal, path) {
   head(nameOf(path), above(path) === "/" ? "" : above(path));
   $("up").hidden = path === "/";
   $("up").href = "#" + encodeURI(above(path)).replaceAll("#", "%23");
-  let cursor = null;
   for (;;) {
+    const {cursor} = await get("cursor", {path}, signal);  // before the look: nothing is missed
     const {entries} = await get("children", {path}, signal);
     $("offline").hidden = true;
     $("entries").replaceChildren(...inOrder(entries).map((entry) => row(entry, view)));
     tell(entries.length ? "" : "Nothing is here yet.", !entries.length);
     $("add").hidden = path === "/" || status.read_only;
-    cursor = cursor ?? await latest(path, signal);
-    cursor = await changed(path, cursor, signal);
+    await changed(path, cursor, signal);
     lookAtStatus().catch(() => {});
   }
-}
-
-/** The cursor of now. */
-async function latest(path, signal) {
-  let page = {cursor: null, more: true};
-  while (page.more) {
-    const params = page.cursor === null ? {path, limit: 10000} : {path, limit: 10000, cursor: page.cursor};
-    page = await get("changes", params, signal);
-  }
-  return page.cursor;
 }
 
 /** Wait until something changes below a directory. */
@@ -161,7 +150,7 @@ async function changed(path, cursor, signal) {
   for (;;) {
     const page = await get("changes", {path, cursor, wait: WAIT_S}, signal);
     $("offline").hidden = true;
-    if (page.changed.length || page.removed.length) return page.cursor;
+    if (page.changed.length || page.removed.length) return;
     cursor = page.cursor;
   }
 }

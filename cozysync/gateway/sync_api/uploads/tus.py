@@ -1,6 +1,7 @@
 """Uploads over HTTP: the core of tus 1.0, with creation, termination, expiration and checksums."""
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -54,6 +55,7 @@ TOLD_S = 24 * 3600.0
 
 SWEPT_EVERY_S = 600.0
 
+_log = logging.getLogger(__name__)
 _HEADERS = {"tus-resumable": TUS, "cache-control": "no-store"}
 
 
@@ -71,6 +73,15 @@ class TusUploads:
         self._adding = trio.Lock()
         self._now_s = now_s
         self._swept_s = -SWEPT_EVERY_S
+
+    async def tend(self) -> None:
+        """For ever: forget what has waited for too long, also when no phone comes any more."""
+        while True:
+            try:
+                await self._sweep()
+            except ViewError as error:
+                _log.warning("uploads could not be swept: %s", error.message)
+            await trio.sleep(SWEPT_EVERY_S)
 
     # --- handlers ----------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from cozysync.gateway.app import Door
 from cozysync.gateway.scope import Scope
 from cozysync.gateway.sync_api import PREFIX, sync_door
 from tests.suites.memory_view import MemoryView
@@ -18,7 +17,7 @@ async def view(tmp_path):
 
 @pytest.fixture
 async def gateway(view, tmp_path):
-    return GatewayInTest(view, [Door(PREFIX, sync_door(view.staging))], tmp_path)
+    return GatewayInTest(view, [sync_door(view.staging)], tmp_path)
 
 
 @pytest.fixture

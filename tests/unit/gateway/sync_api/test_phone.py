@@ -12,9 +12,8 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cozysync.gateway.app import Door
 from cozysync.gateway.errors import ViewError
-from cozysync.gateway.sync_api import PREFIX, sync_door
+from cozysync.gateway.sync_api import sync_door
 from cozysync_conflict import Kind
 from tests.suites.memory_view import MemoryView
 from tests.suites.phone import SyncingPhone
@@ -37,7 +36,7 @@ class World:
 
     def __init__(self, view, home):
         self.view = view
-        self.gateway = GatewayInTest(view, [Door(PREFIX, sync_door(view.staging))], home)
+        self.gateway = GatewayInTest(view, [sync_door(view.staging)], home)
         self.numbers = itertools.count(1)
         self.written, self.removed = set(), set()
 

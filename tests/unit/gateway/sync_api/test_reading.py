@@ -114,6 +114,30 @@ async def test_large_and_empty_contents_come_whole(view, phone):
     assert (empty.status_code, empty.content, empty.headers["content-length"]) == (200, b"", "0")
 
 
+async def test_a_file_that_changes_just_then_is_looked_at_anew(view, phone, monkeypatch):
+    await put(view, "/Documents/a", b"first")
+    real = view.read
+
+    def read(path, version=None, *rest):
+        monkeypatch.setattr(view, "read", real)
+        view._set(path, b"second", 0)
+        view._nodes[path].history = view._nodes[path].history[-1:]
+        return real(path, version, *rest)
+
+    monkeypatch.setattr(view, "read", read)
+    answer = await phone.get("content", params={"path": "/Documents/a"})
+    assert (answer.content, answer.headers["etag"]) == (b"second", f'"{etag(b"second")}"')
+
+
+async def test_the_cursor_of_now_tells_only_of_what_comes(view, phone):
+    await put(view, "/Documents/a", b"1")
+    now = (await phone.get("cursor", params={"path": "/Documents"})).json()["cursor"]
+    await put(view, "/Documents/b", b"2")
+    params = {"path": "/Documents", "cursor": now}
+    page = (await phone.get("changes", params=params)).json()
+    assert [each["path"] for each in page["changed"]] == ["/Documents/b"]
+
+
 async def test_older_versions_are_told_and_read(view, phone):
     await put(view, "/Documents/a", b"first")
     await put(view, "/Documents/a", b"second!")

@@ -20,6 +20,7 @@ from cozysync.gateway.sync_api.operations import operations
 from cozysync.gateway.sync_api.pictures import Pictures
 from cozysync.gateway.sync_api.spool import RESERVE
 from cozysync.gateway.sync_api.uploads import TusUploads, receive, store, tus
+from cozysync.gateway.sync_api.uploads.upload import Upload
 from cozysync.gateway.view import Space
 from tests.suites.memory_view import MemoryView, etag
 from tests.suites.phones import HOST, GatewayInTest, put
@@ -215,7 +216,7 @@ async def test_methods_may_be_disguised(phone):
 async def test_an_upload_outlives_the_gateway(view, phone, tmp_path):
     where = place(await begin(phone))
     await add(phone, where, 0, DATA[:1000])
-    later = GatewayInTest(view, [Door(PREFIX, sync_door(view.staging))], tmp_path)
+    later = GatewayInTest(view, [sync_door(view.staging)], tmp_path)
     later.book.revoke("anna")
     async with later.phone("anna") as same:
         assert await how_far(same, where) == 1000
@@ -463,6 +464,24 @@ async def test_an_upload_to_which_nothing_is_added_is_swept(view, clocked):
     assert bytes_in(view) == []
 
 
+async def test_what_waits_for_too_long_goes_also_when_nobody_comes(view, monkeypatch):
+    monkeypatch.setattr(tus, "SWEPT_EVERY_S", 0.01)
+    now = [1000.0]
+    uploads = TusUploads(view.staging, Pictures(), lambda: now[0])
+    for name, expires_s in (("aa" * 16, 2000), ("bb" * 16, 3000)):
+        upload = Upload(name, "anna", metadata(path="/Documents/a"), 10, 0, expires_s)
+        await trio.to_thread.run_sync(uploads._store.add, upload)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(uploads.tend)
+        now[0] = 2500.0
+        with trio.fail_after(60):
+            while len(bytes_in(view)) > 1:
+                now[0] += 0.02
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    assert [path.stem for path in bytes_in(view)] == ["bb" * 16]
+
+
 class Killed(BaseException):
     """The process ends here."""
 
@@ -531,7 +550,7 @@ async def test_a_kill_at_any_step_leaves_nothing_half_done(memory, monkeypatch):
         view = MemoryView(staging)
         with monkeypatch.context() as patch:
             doom = Doom(patch, view)
-            gateway = GatewayInTest(view, [Door(PREFIX, sync_door(staging))], staging)
+            gateway = GatewayInTest(view, [sync_door(staging)], staging)
             async with gateway.phone() as phone:
                 phone.base_url = phone.base_url.join(PREFIX + "/")
                 doom.left = steps
@@ -547,7 +566,7 @@ async def test_a_kill_at_any_step_leaves_nothing_half_done(memory, monkeypatch):
             with half.open("ab") as file:
                 file.write(b"never promised")  # what a power cut may leave behind the offset
         (staging / "uploads" / "stray.bytes").write_bytes(b"of no row")
-        again = GatewayInTest(view, [Door(PREFIX, sync_door(staging))], memory / f"{steps}b")
+        again = GatewayInTest(view, [sync_door(staging)], memory / f"{steps}b")
         async with again.phone() as phone:
             phone.base_url = phone.base_url.join(PREFIX + "/")
             await _upload(phone, sum_)
@@ -562,7 +581,7 @@ async def test_a_kill_at_any_step_leaves_nothing_half_done(memory, monkeypatch):
 async def test_a_database_that_is_damaged_is_begun_anew(view, phone, tmp_path):
     await begin(phone)
     (view.staging / "uploads" / "uploads.db").write_bytes(b"nonsense" * 1000)
-    later = GatewayInTest(view, [Door(PREFIX, sync_door(view.staging))], tmp_path / "later")
+    later = GatewayInTest(view, [sync_door(view.staging)], tmp_path / "later")
     assert bytes_in(view) == []
     async with later.phone() as phone:
         phone.base_url = phone.base_url.join(PREFIX + "/")
