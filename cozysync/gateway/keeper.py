@@ -123,8 +123,7 @@ class Keeper:
                 raise NoRoom(error.message, error.remedy) from error
             return False  # what it asks for is heeded when the entry is sent
         self._link.contact()
-        await self._seams.offload(partial(self._spool.discard, [pack]))
-        return True
+        return True  # and kept until the log names it: a server may still lose what nobody named
 
 
 def _unkept(error: OSError) -> NoRoom | Unavailable:

@@ -7,7 +7,7 @@ from cozysync.replica import packs_of
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
-from cozysync_protocol import MAX_APPEND_BYTES, PackId, Position, Sequence
+from cozysync_protocol import MAX_APPEND_BYTES, MAX_PACK_LIST, PackId, Position, Sequence
 
 # Entries of one request. A request costs about a millisecond whatever it carries, and the
 # reader at the other end starts on what it has.
@@ -29,10 +29,13 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
         pending = ledger.replica.outbox.pending(ENTRIES_PER_REQUEST, MAX_APPEND_BYTES)
         return pending, max(ledger.log_state().position, ledger.pin.position)
 
-    async def deliver(pack: PackId) -> None:
-        data = await ledger.do(partial(spool.read, pack))
-        if data is not None:
-            await link.attempt(partial(remote.put_pack, pack, data))
+    async def deliver(packs: list[PackId]) -> None:
+        for at in range(0, len(packs), MAX_PACK_LIST):
+            some = packs[at : at + MAX_PACK_LIST]
+            for pack in await link.attempt(partial(remote.missing_packs, some)):
+                data = await ledger.do(partial(spool.read, pack))
+                if data is not None:
+                    await link.attempt(partial(remote.put_pack, pack, data))
 
     spool = ledger.replica.spool
     refusals = 0
@@ -44,8 +47,7 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
         entries = [entry for _, entry in pending]
         spooled = [pack for pack in packs_of(entries) if pack in spool] if spool else []
         try:
-            for pack in spooled:
-                await deliver(pack)
+            await deliver(spooled)
             appended = await link.attempt(partial(remote.append, entries, verified))
         except Refused as error:
             refusals += 1

@@ -44,7 +44,8 @@ class Setbacks:
                 return True
             case ErrorCode.UNKNOWN_PACK:
                 named = {pack for entry in entries for pack in decode_entry(entry).header.packs}
-                return await self._give_up(sorted(named))
+                still_here = any(pack in self._ledger.replica.spool for pack in named)
+                return await self._give_up(sorted(named)) or still_here
         return False
 
     async def _give_up(self, packs: Iterable[PackId]) -> bool:

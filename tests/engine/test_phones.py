@@ -335,6 +335,44 @@ async def test_a_server_that_is_away_keeps_no_phone_from_writing(tmp_path):
         assert spooled(ann) == []
 
 
+async def test_a_pack_is_kept_until_the_log_names_it(tmp_path):
+    """A server that is brought back from a backup has lost what nobody named."""
+    async with phone_at(tmp_path, "bob") as (people, view):
+        ann = people.members[0]
+        append, arrived = ann.remote.append, trio.Event()
+
+        async def cut(*args, **named):
+            if spooled(ann) and not arrived.is_set():
+                ann.remote.unplug()
+                arrived.set()
+            return await append(*args, **named)
+
+        ann.remote.append = cut
+        await put(view, f"{W}/large", LONG)
+        await ann.until(arrived.is_set)
+        for pack in spooled(ann):
+            assert people.server.packs.pop(bytes.fromhex(pack))
+        ann.remote.plug()
+        assert await people.settle() == {"large": LONG.decode()}
+        assert spooled(ann) == []
+        assert not people.server.lost
+
+
+async def test_what_was_sent_already_is_not_sent_again(tmp_path):
+    async with phone_at(tmp_path) as (people, view):
+        ann = people.members[0]
+        put_pack, sent = ann.remote.put_pack, []
+
+        async def counted(pack, data):
+            sent.append(pack)
+            await put_pack(pack, data)
+
+        ann.remote.put_pack = counted
+        await put(view, f"{W}/large", LONG)
+        await people.settle()
+        assert len(sent) == 1
+
+
 async def test_of_a_full_server_the_phone_hears_and_nothing_stays(tmp_path):
     async with phone_at(tmp_path) as (people, view):
         [ann] = people.members
