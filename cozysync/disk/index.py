@@ -233,14 +233,21 @@ class DiskIndex:
             [(self.root, node) for node in nodes],
         )
 
-    def remove_unreachable(self) -> None:
-        """Forget rows below directories that have none: no scan would ever come to them."""
+    def remove_unreachable(self) -> set[NodeId]:
+        """Forget rows below directories that have none: no scan would ever come to them.
+
+        Returns their nodes: nobody knows where they are, so they are to be planned again.
+        """
         query = (
-            "DELETE FROM disk_index WHERE folder = ?1 AND parent NOT IN (?1, ?2)"
+            "SELECT node FROM disk_index WHERE folder = ?1 AND parent NOT IN (?1, ?2)"
             " AND parent NOT IN (SELECT node FROM disk_index WHERE folder = ?1)"
         )
-        while self._connection.execute(query, (self.root, ASIDE_NODE)).rowcount:
-            pass  # what lay below those
+        gone: set[NodeId] = set()
+        while found := self._connection.execute(query, (self.root, ASIDE_NODE)).fetchall():
+            nodes = [NodeId(row[0]) for row in found]
+            self.remove(nodes)
+            gone.update(nodes)  # and then what lay below those
+        return gone
 
     def clear(self) -> None:
         """Forget everything: the folder is not synced any more."""

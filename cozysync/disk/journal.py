@@ -79,7 +79,8 @@ class Journal:
 def _see_gone(row: IndexRow, disk: Disk, index: DiskIndex) -> None:
     path = index.path(row.node)
     stat = disk.lstat(path) if path is not None else None
-    if stat is None or stat.inode != row.inode:
+    # With a row that is still inside, nobody would look for what it stands for: a scan will tell.
+    if (stat is None or stat.inode != row.inode) and not index.children(row.node):
         index.remove([row.node])
 
 

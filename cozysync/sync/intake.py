@@ -111,6 +111,8 @@ class Intake:
         self._everything, self._dirty = False, set()
         if directories is not None and not directories:
             return
+        if self._guard.held:  # what came to stand in the place of something held has its row now
+            self.unplaced |= await self._ledger.do(self._index.remove_unreachable)
         if everything:
             await self._ledger.do(self._adopt)
         findings = await self._scan(directories)

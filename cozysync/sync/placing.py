@@ -78,6 +78,7 @@ class Placing:
             self.placer.rescue(self._journal.begun(), self._index)
             self._journal.recover(self._disk, self._index)
             self.placer.recover(self._index)
+            self._index.remove_unreachable()
         self._disk.forget()
         self.broken_off = False
 
@@ -194,6 +195,7 @@ class Placing:
         row = self._index.row(wanted.node)
         old = self._index.path(wanted.node)
         new = place_of(self._index, wanted)
+        self._forget_if_lost(row, old)
         if row is None or old is None or new is None:
             return False
         try:
@@ -209,6 +211,11 @@ class Placing:
         moved = row._replace(parent=wanted.parent, name=wanted.name)
         self._index.put([moved.with_stat(stat, racy=row.racy)])
         return True
+
+    def _forget_if_lost(self, row: IndexRow | None, path: bytes | None) -> None:
+        """A row below a directory that has none says nothing; the next plan goes without it."""
+        if row is not None and path is None:
+            self._index.remove([row.node])
 
     def _remove(self, node: NodeId) -> bool:
         row = self._index.row(node)
@@ -290,6 +297,7 @@ class Placing:
         wanted = step.wanted
         if row is not None:
             path = self._index.path(wanted.node)
+            self._forget_if_lost(row, path)
             stat = self.placer.replace(staged, path, row) if path is not None else None
         else:
             path = place_of(self._index, wanted)

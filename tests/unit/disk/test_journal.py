@@ -145,3 +145,17 @@ def test_a_directory_that_was_placed_before_a_kill_is_no_change(desk):
     assert desk.folder.index.row(MADE) is not None
     disk, index = desk.folder.disk, desk.folder.index
     assert scan(disk, index, Ignore.load(disk), None).changed == []
+
+
+def test_a_directory_that_left_stays_known_as_long_as_something_is_known_in_it(desk):
+    (desk.path / "g").mkdir()
+    (desk.path / "g" / "inner").write_text("x")
+    desk.folder.settle()
+    inner = desk.folder.node(b"g/inner")
+    desk.begin(Intent(desk.row(b"g"), leaves=True))
+    (desk.path / "g" / "inner").rename(desk.path / "elsewhere")
+    (desk.path / "g").rmdir()
+    desk.recover()
+    assert desk.folder.index.path(inner) == b"g/inner"
+    desk.folder.settle()
+    assert desk.folder.node(b"elsewhere") == inner
