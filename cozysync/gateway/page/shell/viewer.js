@@ -14,6 +14,7 @@ export function prepare() {
   $("viewer-close").addEventListener("click", () => $("viewer").close());
   $("viewer-save").addEventListener("click", save);
   $("viewer").addEventListener("close", () => {
+    if ($("viewer").open) return;  // told late: another file is looked at already
     $("viewer-content").replaceChildren();
     shown = null;
     opener?.focus();
