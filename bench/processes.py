@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cozysync.cli.client import Client
 from cozysync.sync.home import Home
@@ -35,12 +35,16 @@ def run(
 
 
 class Server:
-    """A server process that may be stopped, killed and started again at the same address."""
+    """A server process that may be stopped, killed and started again at the same address.
+
+    What it logs goes to `errors`, if that is set.
+    """
 
     def __init__(self, data: Path, *options: object) -> None:
         self.data = data
         self._options = list(map(str, options))
         self.url = ""
+        self.errors: IO[bytes] | None = None
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -58,6 +62,7 @@ class Server:
                 *self._options,
             ],
             stdout=subprocess.PIPE,
+            stderr=self.errors,
             text=True,
         )
         assert self._process.stdout is not None
@@ -134,10 +139,10 @@ class Device:
         self.run("folder", "add", self.folder, "--as", name)
 
 
-def begin_vault(server: Server, device: Device) -> None:
-    """Make the device the first of a new vault, and start it."""
-    invitation = server.invite()
-    device.run("init", "--server", server.url, "--invite", invitation, "--device", device.name)
+def begin_vault(server: Server, device: Device, url: str = "") -> None:
+    """Make the device the first of a new vault, and start it; `url` leads to the server, too."""
+    code = server.invite()
+    device.run("init", "--server", url or server.url, "--invite", code, "--device", device.name)
     device.start()
 
 
