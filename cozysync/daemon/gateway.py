@@ -140,8 +140,13 @@ class GatewayPart:
         }
 
     def url(self) -> str:
-        """Where phones find it: the first name of its own that others can use."""
+        """Where phones find it: the first name of its own that others can use.
+
+        Where it has a name and yet is spoken to by this machine alone, a proxy speaks TLS for it.
+        """
         settings = self._settings
+        if settings.hosts and not _speaks_tls(settings):
+            return f"https://{settings.hosts[0]}"
         port = self._port or settings.listen.port
         host = settings.hosts[0] if settings.hosts else settings.listen.host
         if not settings.hosts and _is_everywhere(host):

@@ -7,6 +7,7 @@ some name exists: a wrong name, a wrong password and a revoked one look alike an
 import base64
 import binascii
 import ipaddress
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import trio
 
 from cozysync.gateway.lockout import Lockout
 from cozysync.gateway.phones import Phone, PhoneBook
+
+_log = logging.getLogger(__name__)
 
 REALM = 'Basic realm="cozysync", charset="UTF-8"'
 
@@ -112,6 +115,8 @@ class Gate:
         if phone is None:
             phone = await trio.to_thread.run_sync(self._book.check, name, password)
         if phone is None:
+            # Not the name: somebody may have typed a password there.
+            _log.info("somebody at %s sent a wrong name or password for a phone", address)
             self._lockout.failed(address, name, self._clock())
             return _NO_PASSWORD
         self._lockout.was_right(address, name)

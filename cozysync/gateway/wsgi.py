@@ -29,7 +29,7 @@ StartResponse = Callable[..., Callable[[bytes], None]]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 MOST_IN_MEMORY = 1024 * 1024
-"""Bytes of a body that is no file: XML, a contact, an event."""
+"""Bytes of a body that is no file, unless a door says otherwise."""
 
 SILENCE_S = 60.0
 """How long nothing may come of a body that was announced."""
@@ -62,10 +62,14 @@ class WsgiDoor:
 
     The path is handed on as it is meant: decoded once, with surrogate escapes, below the door.
     `is_file` says of which requests the body is a file: the application finds it as `STAGED_FILE`.
+    `most` is how many bytes the others may have.
     """
 
-    def __init__(self, app: Wsgi, is_file: Callable[[Scope], bool]) -> None:
+    def __init__(
+        self, app: Wsgi, is_file: Callable[[Scope], bool], most: int = MOST_IN_MEMORY
+    ) -> None:
         self._app = app
+        self._most = most
         self._is_file = is_file
         self._threads = trio.CapacityLimiter(_THREADS)
         self._each: dict[str, trio.Semaphore] = {}
@@ -79,7 +83,7 @@ class WsgiDoor:
                 staged = view.staging / f"{STAGED}{os.urandom(16).hex()}"
                 await _to_file(scope, receive, staged, (await view.space()).free)
             else:
-                body = await _to_memory(receive)
+                body = await _to_memory(receive, self._most)
         except BodyRefused as refused:
             answer = PlainTextResponse(f"{refused.why}\n", int(refused.status))
             await answer(scope, receive, send)
@@ -160,12 +164,12 @@ async def _event(receive: Receive) -> dict[str, Any]:
     raise BodyRefused(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly.")
 
 
-async def _to_memory(receive: Receive) -> bytes:
+async def _to_memory(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while True:
         event = await _event(receive)
         body += event.get("body", b"")
-        if len(body) > MOST_IN_MEMORY:
+        if len(body) > most:
             raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much.")
         if not event.get("more_body", False):
             return bytes(body)

@@ -86,8 +86,9 @@ class _Resource:
             raise DAVError(HTTP_NOT_FOUND) from None
 
     def finalize_headers(self, environ: Environ, headers: list[tuple[str, str]]) -> None:
-        """A file is shown as it is, and never runs as a page of this gateway's."""
+        """A file is shown as it is, never runs as a page of ours, and rests in no cache."""
         headers += [
+            ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Security-Policy", "sandbox; default-src 'none'"),
         ]

@@ -94,7 +94,10 @@ class Collection(BaseCollection):
         base = base_of(asking.preconditions, before)
         if before is None and base is None:
             base = ABSENT  # what came meanwhile is not written over
-        written = self._write(href, _bytes_of(item, asking.body), base)
+        data = _bytes_of(item, asking.body)
+        if len(data) > LARGEST:
+            raise ValueError("this item is too large")
+        written = self._write(href, data, base)
         asking.outcome = written.outcome
         now = self._item(written.entry)
         if now is None:

@@ -15,6 +15,7 @@ from cozysync.gateway.app import Door
 from cozysync.gateway.destination import NoDestination, destination_of
 from cozysync.gateway.items.asking import NOW, Asking, Told
 from cozysync.gateway.items.homes import Homes
+from cozysync.gateway.items.parsed import LARGEST
 from cozysync.gateway.items.storage import VaultStorage
 from cozysync.gateway.names import raw
 from cozysync.gateway.refusals import status_of
@@ -45,7 +46,8 @@ def items_door(homes: Homes) -> Door:
         },
         "cozysync",
     )
-    return Door(ITEMS, WsgiDoor(_Items(Application(settings)), lambda _: False), SIGNPOSTS)
+    items = WsgiDoor(_Items(Application(settings)), lambda _: False, LARGEST)
+    return Door(ITEMS, items, SIGNPOSTS)
 
 
 class _Admitted(Auth):

@@ -10,7 +10,7 @@ from radicale.item import Item
 MOST_BYTES = 16 * 1024 * 1024
 """Of text that is remembered: some ten thousand contacts."""
 
-LARGEST = 4 * 1024 * 1024
+LARGEST = 8 * 1024 * 1024
 """Bytes of one item; a contact with a photo has some hundred thousand."""
 
 _log = logging.getLogger(__name__)

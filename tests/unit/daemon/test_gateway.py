@@ -188,9 +188,12 @@ def test_more_than_this_machine_is_always_spoken_to_by_tls(home, on):
         ("127.0.0.1", "http"), ("localhost", "http"), ("0.0.0.0", "https"), ("::", "https"),
         ("192.0.2.1", "https"), ("name.test", "https"),
     ):  # fmt: skip
+        alone = GatewayPart(home, replace(on, listen=Address(host, 7718)), None, None, None)
+        assert alone.url().startswith(f"{scheme}://")
         settings = replace(on, listen=Address(host, 7718), hosts=("name.test",))
         part = GatewayPart(home, settings, None, None, None)
-        assert part.url() == f"{scheme}://name.test:7718"
+        proxied = "https://name.test"
+        assert part.url() == (f"{proxied}:7718" if scheme == "https" else proxied)
         tls = part._tls()
         assert (tls is not None) == (scheme == "https")
 

@@ -531,6 +531,7 @@ async def test_a_file_never_runs_as_a_page_of_the_gateway(phone, view):
     got = await phone.get(f"{D}/f.html")
     assert got.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in got.headers["content-security-policy"]
+    assert got.headers["cache-control"] == "no-store"
 
 
 async def test_a_name_makes_no_header(phone, view):

@@ -154,6 +154,13 @@ async def test_what_a_phone_writes_is_one_file_as_it_was_sent(phone, view):
     assert not [each for each in view.staging.iterdir() if each.name != "by-device"]
 
 
+async def test_a_contact_with_a_large_picture_is_a_contact(phone, view):
+    picture = "PHOTO;ENCODING=b;TYPE=JPEG:" + "A" * 3_000_000
+    sent = card("one", "Ada", picture)
+    assert (await phone.put(f"{BOOK}/one.vcf", content=sent, headers=VCF)).status_code == 201
+    assert (await phone.get(f"{BOOK}/one.vcf")).content == sent
+
+
 async def test_what_a_device_writes_is_seen_and_what_is_no_item_is_not(phone, view):
     await put(view, "/Contacts/contacts/khard.vcf", card("two", "Grace Hopper"))
     for name in ("notes.txt", ".hidden.vcf", "broken.vcf", "empty.vcf", "e.ics", "bad\udcff.vcf"):
