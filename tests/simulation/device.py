@@ -11,7 +11,7 @@ from cozysync.sync.engine import Engine
 from cozysync.sync.home import Home
 from cozysync.sync.http_remote import HttpRemote
 from cozysync.sync.seams import Seams
-from cozysync.vault import load_secrets
+from cozysync.vault import CozyError, load_secrets
 from tests.simulation import bounds
 from tests.simulation.chance import Ended
 from tests.simulation.network import Line
@@ -148,6 +148,22 @@ class Device:
                 life.scopes.discard(scope)
         self._trace(self.name, "has tidied", done)
         return done
+
+    async def give(self, invitation):
+        """As a person who says `cozysync give --invite CODE`."""
+        self._trace(self.name, "gives")
+        life = self.life
+        with trio.CancelScope() as scope:
+            life.scopes.add(scope)
+            try:
+                await self.engine.give(invitation)
+            except CozyError as error:
+                self._trace(self.name, "cannot give", error.message)
+            except BaseException as error:
+                if not life.over or isinstance(error, trio.Cancelled):
+                    raise
+            finally:
+                life.scopes.discard(scope)
 
     def crash(self, *, power):
         """The process is gone in this instant, and with `power` what was not synced."""

@@ -1,11 +1,14 @@
 """What goes wrong in one run, and how often: drawn from the seed before it begins."""
 
 import errno
+import math
 import os
 from dataclasses import dataclass, fields
 from functools import partial
 
 import trio
+
+from cozysync_protocol import NOWHERE
 
 DAY_S = 86_400
 # Who is away for so long is away for longer than any server waits that does not wait for days.
@@ -22,7 +25,8 @@ class Faults:
     what happens to each machine; `loosely` lets the file system forget more than ext4 would.
 
     `tidy` is how often each device looks for what can go, `naps` how often each is off for longer
-    than the server waits while others tidy up. Then conditions, not faults: the seconds of `grace`
+    than the server waits while others tidy up. `setbacks` is how often the server comes back with
+    an old backup, or with nothing. Then conditions, not faults: the seconds of `grace`
     for packs and in which a device that does not come counts as `active`, and the days for which
     `history` is kept.
     """
@@ -39,6 +43,7 @@ class Faults:
     jumps: int = 0
     tidy: int = 0
     naps: int = 0
+    setbacks: int = 0
     grace: int = 600
     active: int = 1000
     history: int = 0
@@ -62,6 +67,7 @@ class Faults:
             grace=life((30, 100, 600)),
             active=life((200, 1000, 3000, 30 * DAY_S)),
             history=life((0, 0, 0, 30)),
+            setbacks=life((0, 0, 1)),
         )
 
     @classmethod
@@ -103,6 +109,8 @@ class Mischief:
                 nursery.start_soon(self._nap, device, self._chance.uniform(0, spell))
         for _ in range(self._faults.server):
             nursery.start_soon(self._kill_server, self._chance.uniform(0, spell))
+        for _ in range(self._faults.setbacks):
+            nursery.start_soon(self._set_back, self._chance.uniform(0, spell), spell)
 
     def stop(self):
         self._on = False
@@ -172,6 +180,45 @@ class Mischief:
         for share in (0.5, 0.4):
             await trio.sleep(seconds * share)
             await self._chance.choice(others).tidy()
+
+    async def _set_back(self, after, spell):
+        """Lose what the server has kept since a while. Who knows it all is the first to come back.
+
+        That is what `docs/OPERATING.md` asks of people; if another came first and wrote, there
+        would be two histories, which nothing can mend by itself.
+        """
+        await trio.sleep(after / 2)
+        how = self._chance.choice(("empty", "restored", "replaced"))
+        while not self._server.is_up:  # noqa: ASYNC110
+            await trio.sleep(1)
+        self._server.back_up()
+        await trio.sleep(after / 2)
+        while not (  # noqa: ASYNC110
+            knowing := [each for each in self._devices if self._knows_all(each, how)]
+        ):
+            await trio.sleep(0.1)
+        first = self._chance.choice(knowing)
+        end = self._server.position()
+        others = [each for each in self._devices if each is not first]
+        before = [each.line.cut_until for each in others]
+        for each in others:
+            each.line.cut(math.inf)
+        await self._server.come_back(how)
+        while self._server.position() < end:
+            if how == "empty" and first.is_running and self._server.is_up:
+                await first.give(self._server.store.invite())
+            await trio.sleep(1)
+        for each, until in zip(others, before, strict=True):
+            each.line.cut_until = until
+
+    def _knows_all(self, device, how):
+        if not (self._server.is_up and device.is_running and not device.is_away):
+            return False
+        engine = device.engine
+        if engine.ledger.log_state().position != self._server.position():
+            return False
+        kept = engine.replica.frames.after(NOWHERE, self._server.position(), 1 << 40)
+        return how != "empty" or len(kept) == self._server.position()
 
     async def _kill_server(self, after):
         await trio.sleep(after)

@@ -23,7 +23,7 @@ class Line(httpx.AsyncBaseTransport):
 
     def cut(self, seconds):
         """Pull the plug for a while."""
-        self.cut_until = trio.current_time() + seconds
+        self.cut_until = max(self.cut_until, trio.current_time() + seconds)
         self._trace.count("line cut")
 
     async def handle_async_request(self, request):

@@ -9,6 +9,7 @@ from email.utils import formatdate
 import httpx
 import trio
 
+from cozysync.server import backup
 from cozysync.server.app import Server
 from cozysync.server.collection import Keeping
 from cozysync.server.files import RealFiles
@@ -27,6 +28,7 @@ class Machine:
         self._chance, self._trace, self._nursery = chance, trace, nursery
         self._generation = 0
         self._scope = None
+        self._backup = root / "backup"
         self.is_up = False
         self.promises = Promises(vault, self._keeping.grace_s, trace)
 
@@ -84,6 +86,26 @@ class Machine:
         self.is_up = False
         self._scope.cancel()
         self.store.close()
+
+    def back_up(self):
+        """As `cozysync server backup`, while it runs."""
+        self._trace("server", "is backed up")
+        backup.backup(self.data, self._backup)
+
+    async def come_back(self, how):
+        """With a backup (with its database alone when `replaced`), or with nothing at all."""
+        self.crash()
+        self._trace("server", "comes back", how)
+        self._trace.count(f"server {how}")
+        if how != "replaced":
+            shutil.rmtree(self.data)
+            self.data.mkdir()
+        if how != "empty":
+            backup.restore(self.data, self._backup, replace=how == "replaced")
+        for path in (self.data / "packs").glob("*/*/*"):
+            os.utime(path, (self._now_s(), self._now_s()))  # as just copied
+        await self.start()
+        self.promises.forget(self.packs)
 
     def position(self):
         state = self.store.state(self.vault)

@@ -3,7 +3,7 @@
 import hashlib
 
 from cozysync.server.verify import verify
-from cozysync.sync.in_use import recipes_in_use
+from cozysync.sync.in_use import recipes_in_use, shown_recipes
 from cozysync_protocol import (
     EntryKind,
     PacksDoomed,
@@ -57,6 +57,12 @@ class Promises:
                 self._trace.count("pack doomed", len(control.packs))
                 self._doomed |= set(control.packs)
 
+    def forget(self, packs):
+        """What went with a disk is promised no more; entries are, for devices give them back."""
+        for known in (self._packs, self._came):
+            for pack in [each for each in known if packs.size(self._vault, each) is None]:
+                del known[pack]
+
     def broken(self, store, packs, now_s):
         """What was promised and is not held, a sentence each."""
         for place in self._two_places:
@@ -94,6 +100,7 @@ def is_small(server, devices):
     snapshot = set(store.snapshots.packs(vault))
     kept = {pack: packs.size(vault, pack) for pack, _ in packs.all(vault)}
     live = {place.chunk: place for device in devices for place in _in_use(device)}
+    shown = {place.pack for device in devices for place in _in_use(device, shown_recipes)}
     needed = {place.pack for place in live.values()}
     for pack in sorted(kept.keys() - snapshot - needed):
         yield f"pack {pack.hex()[:8]} is kept, and nobody needs anything in it"
@@ -101,15 +108,15 @@ def is_small(server, devices):
     size = sum(kept[pack] for pack in needed & kept.keys())
     if size > most:
         yield f"{size} bytes of packs are kept, for what needs {most} at most"
-    for pack in sorted(needed - kept.keys()):
+    for pack in sorted(shown - kept.keys()):
         yield f"pack {pack.hex()[:8]} is needed and not there"
 
 
-def _in_use(device):
+def _in_use(device, recipes=recipes_in_use):
     replica = device.engine.replica
     wanted = {
         chunk
-        for recipe in recipes_in_use(replica.database.connection)
+        for recipe in recipes(replica.database.connection)
         for chunk, _ in (*recipe.chunks, *recipe.lists)
     }
     return replica.chunks.locate(wanted).values()

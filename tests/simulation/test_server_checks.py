@@ -41,7 +41,7 @@ def test_packs_of_which_little_is_in_use_are_noticed(monkeypatch):
 
     def said(length):
         places = [ChunkLocation(pack, pack, 0, length) for pack in packs]
-        monkeypatch.setattr(server_checks, "_in_use", lambda _: places)
+        monkeypatch.setattr(server_checks, "_in_use", lambda *_: places)
         return list(server_checks.is_small(server, ["ann"]))
 
     assert not said(6_000)
