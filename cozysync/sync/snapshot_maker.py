@@ -35,6 +35,10 @@ LEAST_BYTES = 1024 * 1024
 # How often a device looks whether a snapshot is due; each at its own time (see `_pause`).
 LOOK_EVERY_S = 600.0
 
+# Another device was first, this one took too long, or the server has gone back meanwhile; whether
+# there are two histories, reading the log tells.
+_LATE = (ErrorCode.CONFLICT, ErrorCode.UNKNOWN_PACK, ErrorCode.FORK)
+
 _POSITION = "snapshot/position"
 _BYTES_THEN = "snapshot/log_bytes"
 
@@ -73,8 +77,8 @@ class SnapshotMaker:
         try:
             await self._link.attempt(partial(self._remote.set_snapshot, version, pointer))
         except Refused as error:
-            if error.code in (ErrorCode.CONFLICT, ErrorCode.UNKNOWN_PACK):
-                return False  # another device was first, or this one took too long
+            if error.code in _LATE:
+                return False
             raise
         return True
 

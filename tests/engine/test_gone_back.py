@@ -48,6 +48,27 @@ async def test_whatever_the_server_has_lost_comes_back_as_it_was(tmp_path, count
                 assert all(member.engine.alarms.standing is None for member in office.members)
 
 
+async def test_a_snapshot_that_meets_a_server_gone_back_is_no_alarm(tmp_path):
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            shown = await lived(office)
+            ann, bob = office.members
+            set_snapshot = ann.remote.set_snapshot
+
+            async def too_late(*pointer):
+                for member in office.members:
+                    member.remote.unplug()
+                office.server.go_back(office.server.state.position - 2)
+                for member in office.members:
+                    member.remote.plug()
+                await set_snapshot(*pointer)
+
+            ann.remote.set_snapshot = too_late
+            assert not await ann.engine.upkeep.snapshots.make(only_if_due=False)
+            assert await office.settle() == shown
+            assert ann.engine.alarms.standing is None
+
+
 async def test_it_comes_back_without_anybody_asking(tmp_path):
     async with fleet(tmp_path, "ann", "bob") as office:
         with trio.fail_after(60):

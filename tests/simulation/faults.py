@@ -13,6 +13,8 @@ from cozysync_protocol import NOWHERE
 DAY_S = 86_400
 # Who is away for so long is away for longer than any server waits that does not wait for days.
 LONGEST_NAP_S = 1500.0
+# Deeds between two disk calls make more disk calls.
+MOST_BETWEEN = 300
 FULL = frozenset({"create", "write", "mkdir", "symlink", "rename", "exchange"})
 
 
@@ -89,6 +91,7 @@ class Mischief:
         self._server, self._chance, self._trace = server, chance, trace
         self._on = True
         self._inside = False
+        self._left_between = MOST_BETWEEN
 
     def begin(self, nursery, spell):
         """Go about it, within so many seconds."""
@@ -122,8 +125,9 @@ class Mischief:
     def _between(self, device, person, deed, paths):
         if not self._on or self._inside:
             return
-        if self._chance.random() < self._faults.between:
+        if self._left_between and self._chance.random() < self._faults.between:
             self._inside = True
+            self._left_between -= 1
             self._trace.count("person in between")
             person.work()
             self._inside = False
