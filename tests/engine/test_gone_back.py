@@ -52,7 +52,7 @@ async def test_a_snapshot_that_meets_a_server_gone_back_is_no_alarm(tmp_path):
     async with fleet(tmp_path, "ann", "bob") as office:
         with trio.fail_after(60):
             shown = await lived(office)
-            ann, bob = office.members
+            ann, _ = office.members
             set_snapshot = ann.remote.set_snapshot
 
             async def too_late(*pointer):
