@@ -39,11 +39,13 @@ WORTH_MOVING = 0.5
 MOST_MOVED_BYTES = 256 * 1024 * 1024
 
 _LIVE = "CREATE TEMP TABLE IF NOT EXISTS live (id BLOB PRIMARY KEY) WITHOUT ROWID"
-# Packs with a chunk that no entry tells of are about to be named; retired ones are for `Repairs`.
+# Packs with a chunk that no entry tells of are about to be named. What lives in retired ones is for
+# `Repairs`.
 _SHARES = """
-    SELECT pack.key, pack.id, SUM(length), SUM(CASE WHEN live.id IS NULL THEN 0 ELSE length END)
+    SELECT pack.key, pack.id, SUM(length), SUM(CASE WHEN live.id IS NULL THEN 0 ELSE length END),
+        retired
     FROM chunk JOIN pack ON pack.key = chunk.pack LEFT JOIN temp.live ON live.id = chunk.id
-    WHERE NOT retired GROUP BY pack.key HAVING MIN(announced)
+    GROUP BY pack.key HAVING MIN(announced)
 """
 _EMPTY = "SELECT id FROM pack WHERE key NOT IN (SELECT pack FROM chunk)"
 _LIVE_IN = """
@@ -130,10 +132,10 @@ class Collect:
         dead = [PackId(row[0]) for row in connection.execute(_EMPTY)]
         moving: list[ChunkLocation] = []
         size = 0
-        for key, pack, total, live in connection.execute(_SHARES).fetchall():
+        for key, pack, total, live, retired in connection.execute(_SHARES).fetchall():
             if not live:
                 dead.append(PackId(pack))
-            elif live < total * WORTH_MOVING and size + live <= MOST_MOVED_BYTES:
+            elif not retired and live < total * WORTH_MOVING and size + live <= MOST_MOVED_BYTES:
                 size += live
                 moving += [ChunkLocation(*row) for row in connection.execute(_LIVE_IN, (key,))]
         connection.execute("DELETE FROM temp.live")

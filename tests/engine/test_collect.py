@@ -213,6 +213,21 @@ async def test_nobody_dooms_what_history_keeps(tmp_path):
         assert "a.bin" in await office.settle()
 
 
+async def test_a_pack_that_was_missed_once_and_holds_nothing_any_more_goes_too(tmp_path):
+    async with office_of(tmp_path, "ann", "bob") as office:
+        ann, _ = office.members
+        ann.hands.write("a.bin", big())
+        await office.settle()
+        packs = ann.engine.replica.chunks.packs()
+        await ann.engine.ledger.do(lambda: ann.engine.ledger.miss((), packs))  # it was there again
+        await office.settle()
+        ann.hands.delete("a.bin")
+        await office.settle()
+        for _ in range(3):
+            await tidied(office, ann)
+        assert not office.server.packs.keys() & set(packs)
+
+
 async def test_a_version_that_still_stands_is_kept_beside_though_its_first_writing_was_let_go(
     tmp_path,
 ):
