@@ -186,7 +186,7 @@ class Mischief:
             await self._chance.choice(others).tidy()
 
     async def _set_back(self, after, spell):
-        """Lose what the server has kept since a while. Who knows it all is the first to come back.
+        """Lose what the server has kept since a while; who can give it back comes first.
 
         That is what `docs/OPERATING.md` asks of people; if another came first and wrote, there
         would be two histories, which nothing can mend by itself.
@@ -195,10 +195,11 @@ class Mischief:
         how = self._chance.choice(("empty", "restored", "replaced"))
         while not self._server.is_up:  # noqa: ASYNC110
             await trio.sleep(1)
+        since = NOWHERE if how == "empty" else self._server.position()
         self._server.back_up()
         await trio.sleep(after / 2)
         while not (  # noqa: ASYNC110
-            knowing := [each for each in self._devices if self._knows_all(each, how)]
+            knowing := [each for each in self._devices if self._can_give(each, since)]
         ):
             await trio.sleep(0.1)
         first = self._chance.choice(knowing)
@@ -215,14 +216,13 @@ class Mischief:
         for each, until in zip(others, before, strict=True):
             each.line.cut_until = until
 
-    def _knows_all(self, device, how):
+    def _can_give(self, device, since):
+        """Whether a device has read all that there is, and keeps it from a position on."""
         if not (self._server.is_up and device.is_running and not device.is_away):
             return False
-        engine = device.engine
-        if engine.ledger.log_state().position != self._server.position():
-            return False
-        kept = engine.replica.frames.after(NOWHERE, self._server.position(), 1 << 40)
-        return how != "empty" or len(kept) == self._server.position()
+        end = self._server.position()
+        kept = device.engine.replica.frames.after(since, end, 1 << 40)
+        return device.engine.ledger.log_state().position == end and len(kept) >= end - since
 
     async def _kill_server(self, after):
         await trio.sleep(after)

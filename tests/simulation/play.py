@@ -82,7 +82,7 @@ class _World:
                 await self._newcomer()
                 await self._epilogue()
                 nursery.cancel_scope.cancel()
-        except* _Wrong:
+        except* (_Wrong, _Over):
             pass
         except* Restless:
             self._played.wrong.append("it never comes to rest")
@@ -259,6 +259,11 @@ class _World:
                 await self._decide()
                 reasons = "; ".join(r for each in outcomes for r in each.reasons) or "it goes on"
                 await trio.sleep(7)
+        if "content cannot be had" in reasons and server_checks.held_by_nobody(
+            self.server, self.devices
+        ):
+            self._trace.count("content that went with the server and nobody held")
+            raise _Over
         self._wrong("settling", [f"it never settles: {reasons}"])
 
     async def _decide(self):
@@ -291,6 +296,10 @@ class _World:
         if wrong:
             self._played.wrong += wrong
             raise _Wrong
+
+
+class _Over(Exception):
+    """It cannot go on, and nothing is wrong."""
 
 
 class _Wrong(Exception):

@@ -4,6 +4,7 @@ import hashlib
 
 from cozysync.server.verify import verify
 from cozysync.sync.in_use import recipes_in_use, shown_recipes
+from cozysync_conflict import Kind
 from cozysync_protocol import (
     EntryKind,
     PacksDoomed,
@@ -11,6 +12,7 @@ from cozysync_protocol import (
     decode_control,
     decode_entry,
 )
+from tests.suites.memory_disk import contents
 
 ALL = 1 << 40
 # A pack's index and its frame, besides what lies in it.
@@ -31,6 +33,7 @@ class Promises:
         self._packs = {}  # by name, as far as they were there when an entry named them
         self._doomed = set()
         self._two_places = []
+        self.has_forgotten = False
 
     def stored(self, pack, packs):
         """The server said that it has this pack."""
@@ -61,6 +64,7 @@ class Promises:
         """What went with a disk is promised no more; entries are, for devices give them back."""
         for known in (self._packs, self._came):
             for pack in [each for each in known if packs.size(self._vault, each) is None]:
+                self.has_forgotten = True
                 del known[pack]
 
     def broken(self, store, packs, now_s):
@@ -112,14 +116,35 @@ def is_small(server, devices):
         yield f"pack {pack.hex()[:8]} is needed and not there"
 
 
+def held_by_nobody(server, devices):
+    """Whether what is shown and cannot be had is on no disk, after the server has lost packs."""
+    lost = {
+        chunk
+        for device in devices
+        for chunk, place in _places(device, shown_recipes).items()
+        if place is None or server.packs.size(server.vault, place.pack) is None
+    }
+    held = {
+        devices[0].engine.ledger.keys.chunk_id(node.data)
+        for device in devices
+        for node in contents(device.files.root, private=True).values()
+        if node.kind is Kind.FILE
+    }
+    return server.promises.has_forgotten and bool(lost) and not lost & held
+
+
 def _in_use(device, recipes=recipes_in_use):
+    return [place for place in _places(device, recipes).values() if place is not None]
+
+
+def _places(device, recipes):
     replica = device.engine.replica
     wanted = {
         chunk
         for recipe in recipes(replica.database.connection)
         for chunk, _ in (*recipe.chunks, *recipe.lists)
     }
-    return replica.chunks.locate(wanted).values()
+    return dict.fromkeys(wanted) | replica.chunks.locate(wanted)
 
 
 def _frames(store, vault, after, **which):
