@@ -20,12 +20,12 @@ _ALLOWED = {
     "write": (_STAGING,),
     "symlink": (_STAGING,),
     "set_mtime": (_STAGING,),
-    "set_executable": ((b"", STAGING),),
+    "set_executable": ((b"", ASIDE, STAGING),),
     "unlink": ((STAGING, TRASH),),
-    "mkdir": ((b"", TRASH),),
+    "mkdir": ((b"", ASIDE, TRASH),),
     "rmdir": ((b"", ASIDE, TRASH),),
     "rename": (_ANYWHERE, _ANYWHERE),
-    "exchange": (_STAGING, (b"",)),
+    "exchange": (_STAGING, (b"", ASIDE)),
     "sync": (),
 }
 

@@ -29,7 +29,7 @@ class Chance(random.Random):
 class Trace:
     """What happened, as a hash; as text for who wants to read it. Counts what was injected."""
 
-    MOST = 60_000
+    MOST = 200_000
 
     def __init__(self, now, told=None):
         self._now = now
