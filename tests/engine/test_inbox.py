@@ -114,6 +114,26 @@ async def test_throwing_the_copy_away_by_hand_settles_it(office):
     assert [(await the_one(member)).state for member in office.members] == ["closed"] * 2
 
 
+@pytest.mark.parametrize("chooser", [0, 1])
+async def test_putting_the_copy_in_the_place_of_the_other_chooses_it(office, chooser):
+    """It was taken for what another device had said already, and undone; the copy was gone."""
+    shown = await clash(office)
+    (copy,) = copies(shown)
+    member = office.members[chooser]
+    member.hands.delete("f.txt")
+    member.hands.move(copy, "f.txt")
+    assert await office.settle() == {"f.txt": shown[copy]}
+
+
+@pytest.mark.parametrize("chooser", [0, 1])
+async def test_a_copy_of_the_copy_over_the_other_chooses_it(office, chooser):
+    shown = await clash(office)
+    (copy,) = copies(shown)
+    office.members[chooser].hands.write("f.txt", shown[copy])
+    after = await office.settle()
+    assert after["f.txt"] == shown[copy]
+
+
 async def test_what_was_merged_is_listed_and_can_be_taken_apart(office):
     merged = await clash(office, TEXT.replace("one", "1"), TEXT.replace("three", "3"))
     assert merged == {"f.txt": TEXT.replace("one", "1").replace("three", "3")}
