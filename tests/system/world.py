@@ -52,19 +52,24 @@ class Device(processes.Device):
 
 
 class World:
-    """One server and some devices in one vault."""
+    """One server and some devices in one vault.
 
-    def __init__(self, root, *names, server_options=(), config=""):
+    With `through`, made of the server's address, they speak to `line` instead, which has a `url`
+    of its own and is closed in the end.
+    """
+
+    def __init__(self, root, *names, server_options=(), config="", through=None):
         self.root = root
         self.server = Server(root / "server", *server_options)
         self.server.start()
+        self.line = through(self.server.url) if through else None
         self.devices = [Device(root, name) for name in names]
         for each in self.devices if config else ():
             path = Home.at(each.home).config_file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(config)
         first, *others = self.devices
-        begin_vault(self.server, first)
+        begin_vault(self.server, first, self.line.url if self.line else "")
         for each in others:
             pair(first, each)
             each.start()
@@ -78,6 +83,8 @@ class World:
             with contextlib.suppress(NotRunning, AssertionError, subprocess.TimeoutExpired):
                 device.stop()
             device.kill()
+        if self.line is not None:
+            self.line.close()
         self.server.end()
 
     def settle(self):
