@@ -147,8 +147,10 @@ class _Scan:
                 self._settle(each, inodes)
             self._drain()
             inodes |= {each.stat.inode for each in self._loose}
-        for each in sorted(self._loose, key=_path):
-            self._settle(each, inodes)
+        while self._loose:
+            batch, self._loose = sorted(self._loose, key=_path), []
+            for each in batch:
+                self._settle(each, inodes)
         self._vanish()
 
     # --- looking ---------------------------------------------------------------------------
@@ -236,7 +238,11 @@ class _Scan:
         displaced = entry.displaced
         mover = self._mover(entry)
         if mover is not None and displaced is not None and displaced.inode not in inodes:
-            mover = None  # path first: whoever stood here is nowhere else, so it was replaced
+            other = self._other_half(mover, displaced)
+            if other is not None:
+                self._loose.append(other)
+            else:
+                mover = None  # path first: who stood here is nowhere else, so it was replaced
         if mover is not None:
             if displaced is not None:
                 self._missing[displaced.node] = displaced
@@ -258,6 +264,19 @@ class _Scan:
             self.findings.appeared.append(new)
             if entry.stat.kind is Kind.DIRECTORY:
                 self._queue.append((entry.path, new))
+
+    def _other_half(self, mover: IndexRow, displaced: IndexRow) -> _Loose | None:
+        """What stands where the mover stood, in a directory that is not looked at: the displaced.
+
+        Two files that were swapped, of which a hint told by halves, are moves and no edits.
+        """
+        path = self._index.path(mover.node) if mover.kind is not Kind.DIRECTORY else None
+        stat = self._disk.lstat(path) if path is not None else None
+        if path is None or stat is None or stat.inode != displaced.inode:
+            return None
+        if stat.kind is not displaced.kind or not _looks_like(displaced, stat):
+            return None
+        return _Loose(mover.parent, mover.name, path, stat, mover)
 
     def _mover(self, entry: _Loose) -> IndexRow | None:
         """The row whose node this entry is, having left its own place."""

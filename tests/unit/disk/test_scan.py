@@ -155,6 +155,20 @@ def test_a_file_that_is_swapped_with_one_in_a_swapped_directory_keeps_its_conten
     assert (moved[a], moved[inner]) == (b"g/c", b"a")
 
 
+@pytest.mark.parametrize("heard", [b"", b"d"])
+def test_a_swap_of_which_half_is_heard_is_two_moves_all_the_same(folder, heard):
+    """As two edits, one of them back to what had been there before, it lost to edits elsewhere."""
+    a, inner = folder.node(b"a"), folder.node(b"d/c")
+    for old, new in (("a", "x"), ("d/c", "a"), ("x", "d/c")):
+        os.rename(folder.path / old, folder.path / new)
+    findings = folder.scan(heard)
+    assert {each.row.node: each.path for each in findings.moved} == {a: b"d/c", inner: b"a"}
+    assert not findings.changed
+    assert not findings.vanished
+    folder.take(findings)
+    assert folder.scan() == Findings()
+
+
 def test_a_directory_is_met_once_whatever_took_its_place(folder):
     (folder.path / "g").mkdir()
     folder.settle()
