@@ -15,7 +15,7 @@ from typing import Any, cast
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import LifespanState
@@ -144,6 +144,7 @@ class _Connection(TCPServer):
         super().__init__(wrapped, settings, context, LifespanState(), line)
         self._wanted = app
         self._cut = trio.CancelScope()
+        self._gone = False
 
     async def live(self) -> None:
         """Answer requests until the peer goes."""
@@ -153,7 +154,15 @@ class _Connection(TCPServer):
         except Exception:  # one connection that fails must not end the others
             _log.exception("a connection of the gateway failed")
 
+    async def _read_data(self) -> None:
+        """Read until the peer goes; then nothing waits for a next request any more."""
+        await super()._read_data()
+        self._gone = True
+        await self.idle_task.stop()
+
     async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Updated) and self._gone:
+            return
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return

@@ -37,12 +37,12 @@ async def port(nursery):
     nursery.cancel_scope.cancel()
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(served, "UNREAD_S", 0.2)
-    monkeypatch.setattr(served, "UNWANTED_S", 0.2)
-    monkeypatch.setattr(served, "IDLE_S", 0.2)
-    monkeypatch.setattr(served, "HANDSHAKE_S", 0.2)
+@pytest.fixture
+async def impatient(nursery, monkeypatch):
+    """The port of one that waits for nobody."""
+    monkeypatch.setattr(served, "IDLE_S", 0.3)
+    yield await nursery.start(partial(serve, app, "127.0.0.1", 0, None))
+    nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
@@ -64,10 +64,15 @@ async def everything(stream):
 
 
 async def is_fine(port):
-    async with line(port) as stream:
-        with suppress(trio.BrokenResourceError):
-            await stream.send_all(GET % b"")
-        return b"fine" in await everything(stream)
+    """Whether somebody else is answered, at last: a crowded machine may be too slow at first."""
+    with trio.fail_after(60):
+        while True:
+            async with line(port) as stream:
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(GET.replace(b"Host", b"Connection: close\r\nHost") % b"")
+                if b"fine" in await everything(stream):
+                    return True
+            await trio.sleep(0.05)
 
 
 async def test_a_request_is_answered_and_the_line_kept_for_a_while(port):
@@ -77,19 +82,32 @@ async def test_a_request_is_answered_and_the_line_kept_for_a_while(port):
             data = b""
             while b"fine" not in data:
                 data += await stream.receive_some()
-        assert await everything(stream) in (b"", b"0\r\n\r\n")
 
 
-async def test_whoever_drips_headers_is_sent_away(port):
+@pytest.mark.parametrize("said", [b"", GET % b""], ids=["nothing", "something"])
+async def test_a_line_on_which_nothing_is_said_is_closed(nursery, monkeypatch, said):
+    monkeypatch.setattr(served, "IDLE_S", 0.2)
+    port = await nursery.start(partial(serve, app, "127.0.0.1", 0, None))
+    async with line(port) as stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(said)
+        await everything(stream)
+    nursery.cancel_scope.cancel()
+
+
+async def test_whoever_drips_headers_is_sent_away(nursery, monkeypatch):
+    monkeypatch.setattr(served, "IDLE_S", 0.2)
+    port = await nursery.start(partial(serve, app, "127.0.0.1", 0, None))
     async with line(port) as stream:
         with pytest.raises(trio.BrokenResourceError):  # noqa: PT012
             for byte in GET % (b"x" * 1000):
                 await stream.send_all(bytes([byte]))
                 await trio.sleep(0.01)
-    assert await is_fine(port)
+    nursery.cancel_scope.cancel()
 
 
-async def test_whoever_does_not_read_is_sent_away(port):
+async def test_whoever_does_not_read_is_sent_away(port, monkeypatch):
+    monkeypatch.setattr(served, "UNREAD_S", 0.2)
     async with line(port) as stream:
         await stream.send_all(GET % b"large")
         await trio.sleep(1)
@@ -98,6 +116,7 @@ async def test_whoever_does_not_read_is_sent_away(port):
 
 
 async def test_whoever_sends_what_nobody_wants_reads_the_answer_and_is_sent_away(port, monkeypatch):
+    monkeypatch.setattr(served, "UNWANTED_S", 0.2)
     monkeypatch.setattr(served, "MOST_EACH", 1)
     async with line(port) as stream:
         head = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n"
@@ -106,8 +125,7 @@ async def test_whoever_sends_what_nobody_wants_reads_the_answer_and_is_sent_away
         with pytest.raises(trio.BrokenResourceError):  # noqa: PT012
             while True:
                 await stream.send_all(bytes(2**20))
-    while not await is_fine(port):  # noqa: ASYNC110
-        await trio.sleep(0.05)
+    assert await is_fine(port)
 
 
 async def test_a_body_that_nobody_reads_holds_no_line(port, monkeypatch):
@@ -119,8 +137,7 @@ async def test_a_body_that_nobody_reads_holds_no_line(port, monkeypatch):
         with pytest.raises(trio.BrokenResourceError):  # noqa: PT012
             while True:
                 await stream.send_all(bytes(2**20))
-    while not await is_fine(port):  # noqa: ASYNC110
-        await trio.sleep(0.05)
+    assert await is_fine(port)
 
 
 async def test_a_small_body_that_nobody_wants_costs_nothing(port):
@@ -135,7 +152,6 @@ async def test_a_small_body_that_nobody_wants_costs_nothing(port):
 
 async def test_one_address_has_so_many_lines(port, monkeypatch):
     monkeypatch.setattr(served, "MOST_EACH", 2)
-    monkeypatch.setattr(served, "IDLE_S", 20)
     async with line(port) as one, line(port) as two:
         for stream in (one, two):
             await stream.send_all(GET % b"")
@@ -144,8 +160,17 @@ async def test_one_address_has_so_many_lines(port, monkeypatch):
             with suppress(trio.BrokenResourceError):
                 await third.send_all(GET % b"")
             assert await everything(third) == b""
-    while not await is_fine(port):  # noqa: ASYNC110
-        await trio.sleep(0.05)
+    assert await is_fine(port)
+
+
+async def test_whoever_has_gone_holds_no_place(port, monkeypatch):
+    """hypercorn waits for the next request of somebody who has closed the line."""
+    monkeypatch.setattr(served, "MOST_EACH", 1)
+    async with line(port) as stream:
+        await stream.send_all(GET % b"late")
+    with trio.fail_after(served.IDLE_S - 5):
+        assert await is_fine(port)
+        assert await is_fine(port)
 
 
 async def test_headers_without_end_are_refused(port):
@@ -173,14 +198,15 @@ async def test_headers_without_end_are_refused(port):
     ],
     ids=range(11),
 )  # fmt: skip
-async def test_nonsense_ends_one_line_alone(port, data):
-    async with line(port) as stream:
-        await stream.send_all(data)
+async def test_nonsense_ends_one_line_alone(impatient, data):
+    async with line(impatient) as stream:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(data)
         await everything(stream)
-    assert await is_fine(port)
+    assert await is_fine(impatient)
 
 
-async def test_it_stops_though_somebody_does_not_read(nursery, monkeypatch):
+async def test_it_stops_though_somebody_does_not_read(monkeypatch):
     monkeypatch.setattr(served, "UNREAD_S", 1000)
     async with trio.open_nursery() as inner:
         port = await inner.start(partial(serve, app, "127.0.0.1", 0, None))
@@ -192,7 +218,7 @@ async def test_it_stops_though_somebody_does_not_read(nursery, monkeypatch):
                 await trio.lowlevel.checkpoint_if_cancelled()
 
 
-async def test_tls_is_spoken_and_nothing_else(nursery, tmp_path):
+async def test_tls_is_spoken_and_nothing_else(nursery, tmp_path, monkeypatch):
     path = gateway_certificate(tmp_path / "c.pem", ["127.0.0.1"], 1.76e9)
     port = await nursery.start(partial(serve, app, "127.0.0.1", 0, Tls(path)))
     trusted = ssl.create_default_context(cafile=path)
@@ -205,8 +231,10 @@ async def test_tls_is_spoken_and_nothing_else(nursery, tmp_path):
         async with line(port) as stream:
             await stream.send_all(GET % b"")
             assert b"fine" not in await everything(stream)
-        async with line(port) as stream:
-            assert await everything(stream) == b""  # says nothing, and is not waited for
+    monkeypatch.setattr(served, "HANDSHAKE_S", 0.2)
+    port = await nursery.start(partial(serve, app, "127.0.0.1", 0, Tls(path)))
+    async with line(port) as stream:
+        assert await everything(stream) == b""  # says nothing, and is not waited for
     nursery.cancel_scope.cancel()
 
 
