@@ -163,11 +163,16 @@ async def test_one_address_has_so_many_lines(port, monkeypatch):
     assert await is_fine(port)
 
 
-async def test_whoever_has_gone_holds_no_place(port, monkeypatch):
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+async def test_whoever_has_gone_holds_no_place(port, monkeypatch, when):
     """hypercorn waits for the next request of somebody who has closed the line."""
     monkeypatch.setattr(served, "MOST_EACH", 1)
     async with line(port) as stream:
-        await stream.send_all(GET % b"late")
+        if when != "before":
+            await stream.send_all(GET % (b"late" if when == "during" else b""))
+        data = b""
+        while when == "after" and b"fine" not in data:
+            data += await stream.receive_some()
     with trio.fail_after(served.IDLE_S - 5):
         assert await is_fine(port)
         assert await is_fine(port)
