@@ -7,7 +7,7 @@ from cozysync.replica import packs_of
 from cozysync.sync.ledger import Ledger
 from cozysync.sync.link import Link
 from cozysync.sync.remote import Refused, Remote
-from cozysync_protocol import MAX_APPEND_BYTES, MAX_PACK_LIST, PackId, Position, Sequence
+from cozysync_protocol import MAX_APPEND_BYTES, MAX_PACK_LIST, Appended, PackId, Sequence
 
 # Entries of one request. A request costs about a millisecond whatever it carries, and the
 # reader at the other end starts on what it has.
@@ -25,9 +25,13 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
     entry, and `mend` cannot help.
     """
 
-    def next_ones() -> tuple[list[tuple[Sequence, bytes]], Position]:
-        pending = ledger.replica.outbox.pending(ENTRIES_PER_REQUEST, MAX_APPEND_BYTES)
-        return pending, max(ledger.log_state().position, ledger.pin.position)
+    def next_ones() -> list[tuple[Sequence, bytes]]:
+        return ledger.replica.outbox.pending(ENTRIES_PER_REQUEST, MAX_APPEND_BYTES)
+
+    async def append(entries: list[bytes]) -> Appended:
+        # At every attempt: what has been read since the first may be what the server has lost.
+        state = await ledger.do(ledger.log_state)
+        return await remote.append(entries, max(state.position, ledger.pin.position))
 
     async def deliver(packs: list[PackId]) -> None:
         for at in range(0, len(packs), MAX_PACK_LIST):
@@ -40,7 +44,7 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
     spool = ledger.replica.spool
     refusals = 0
     while True:
-        pending, verified = await ledger.do(next_ones)
+        pending = await ledger.do(next_ones)
         if not pending:
             await ledger.outgoing.wait()
             continue
@@ -48,7 +52,7 @@ async def push(ledger: Ledger, link: Link, remote: Remote, mend: Mend) -> None:
         spooled = [pack for pack in packs_of(entries) if pack in spool] if spool else []
         try:
             await deliver(spooled)
-            appended = await link.attempt(partial(remote.append, entries, verified))
+            appended = await link.attempt(partial(append, entries))
         except Refused as error:
             refusals += 1
             if not await mend(error, entries, refusals):

@@ -48,6 +48,30 @@ async def test_whatever_the_server_has_lost_comes_back_as_it_was(tmp_path, count
                 assert all(member.engine.alarms.standing is None for member in office.members)
 
 
+async def test_what_was_read_since_an_entry_was_first_sent_is_not_left_out(tmp_path):
+    """It is sent again and again; then a server takes it that has lost what came meanwhile."""
+    async with fleet(tmp_path, "ann", "bob") as office:
+        with trio.fail_after(60):
+            await lived(office)
+            ann, bob = office.members
+            bob.remote.mute = True
+            bob.hands.write("new", "on its way for long")
+            await bob.look()
+            await bob.until(bob.engine.replica.outbox.count)
+            ann.hands.write("more", "read by bob meanwhile")
+            await ann.settle()
+            end = office.server.state.position
+            await bob.until(lambda: bob.engine._puller._received == end)
+            ann.remote.unplug()
+            office.server.go_back(end - 1)
+            bob.remote.mute = False
+            await bob.until(lambda: office.server.state.position > end)
+            ann.remote.plug()
+            shown = await office.settle()
+            assert {"new", "more"} <= shown.keys()
+            assert all(member.engine.alarms.standing is None for member in office.members)
+
+
 async def test_a_snapshot_that_meets_a_server_gone_back_is_no_alarm(tmp_path):
     async with fleet(tmp_path, "ann", "bob") as office:
         with trio.fail_after(60):
