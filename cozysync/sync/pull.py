@@ -116,12 +116,12 @@ class Puller:
 
         Raises `CannotGive` or `Refused`, and `ForkDetected`.
         """
-        async with self._mending:
-            try:
-                await self._giver.give(NOWHERE, invitation)
-            except RolledBack as error:
-                raise CannotGive from error
-            self.gave_back.set()
+        # Beside `_mended`, which may wait for just this: a server that knows the device again.
+        try:
+            await self._giver.give(NOWHERE, invitation)
+        except RolledBack as error:
+            raise CannotGive from error
+        self.gave_back.set()
 
     async def _ask(self) -> Position:
         """Where the log ends; raises `ForkDetected` when another one ends just there."""
