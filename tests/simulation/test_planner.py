@@ -22,7 +22,7 @@ from tests.simulation.people import Person
 from tests.simulation.template import memory_directory
 from tests.suites.memory_disk import FileSystem, MemoryDisk, contents
 
-TREES = int(os.environ.get("COZYSYNC_TEST_TREES", "60"))
+TREES = int(os.environ.get("COZYSYNC_TEST_TREES", "20"))
 ROUNDS = 12
 
 

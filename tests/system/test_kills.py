@@ -12,7 +12,7 @@ from tests.system.world import World
 
 pytestmark = pytest.mark.system
 
-KILLS = int(os.environ.get("COZYSYNC_TEST_KILLS", "10"))
+KILLS = int(os.environ.get("COZYSYNC_TEST_KILLS", "6"))
 SEED = int(os.environ.get("COZYSYNC_TEST_SEED", "1"))
 
 
