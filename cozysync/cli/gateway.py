@@ -9,6 +9,7 @@ from cozysync.cli.client import Client
 from cozysync.cli.options import Json, print_json
 from cozysync.daemon.config import change
 from cozysync.sync.home import Home
+from cozysync.sync.trust import is_on_this_machine
 
 app = typer.Typer(
     help="The door for phones: files, contacts and calendars.", invoke_without_command=True
@@ -86,6 +87,9 @@ def lines(gateway: dict[str, Any]) -> list[str]:
     if not gateway["listening"]:
         return ["Phones should be let in, but are not: cozysync status says why."]
     told = [f"Phones are let in at {gateway['url']}", f"    files: {gateway['url']}/dav/files/"]
+    if is_on_this_machine(gateway["url"]):
+        told.append("    this machine alone reaches that; for phones:")
+        told.append("    cozysync gateway enable --listen 0.0.0.0:7718")
     if gateway["certificate"]:
         told.append(f"    certificate (SHA-256): {gateway['certificate']}")
     count = len(gateway["phones"])

@@ -23,6 +23,12 @@ def test_on_is_said_with_the_address_and_the_certificate():
     told = "\n".join(gateway.lines(on))
     for each in ("https://host:1/dav/files/", "AB:CD", "1 phone "):
         assert each in told
+    assert "--listen" not in told
+
+
+def test_an_address_that_no_phone_reaches_is_told_as_such():
+    on = OFF | {"enabled": True, "listening": True, "url": "http://127.0.0.1:7718"}
+    assert "    cozysync gateway enable --listen 0.0.0.0:7718" in gateway.lines(on)
 
 
 def test_a_phone_is_told_by_its_rights_and_when_it_was_here():
