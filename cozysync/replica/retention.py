@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from cozysync.replica.tree import unpacked_node
-from cozysync_conflict import COUNTER_BITS, Dot, waiting
+from cozysync_conflict import COUNTER_BITS, Dot, Node, NodeId, waiting
 
 _DAY_MS = 86_400_000
 
@@ -82,11 +82,13 @@ def _forget_deleted(connection: sqlite3.Connection, now_ms: int, rules: Retentio
 
 def _thin_node(connection: sqlite3.Connection, node: bytes, now_ms: int, rules: Retention) -> int:
     known = connection.execute(
-        "SELECT id, parent, name, counted_at, state, unsettled & 2 FROM node WHERE id = ?", (node,)
+        "SELECT id, parent, name, counted_at, state FROM node WHERE id = ?", (node,)
     ).fetchone()
-    if known is not None and known[-1]:
+    state = unpacked_node(*known) if known is not None else Node(NodeId(node))
+    # Two devices that settle a conflict at once leave two heads, of one content.
+    if len({head.content.digest for head in state.heads}) > 1:
         return 0  # a merge is about to need them
-    awaited = waiting(unpacked_node(*known[:-1])) if known is not None else frozenset()
+    awaited = waiting(state)
     rows = connection.execute(
         "SELECT time, device, counter FROM version WHERE node = ? AND detail <> x''"
         " ORDER BY time, device",
