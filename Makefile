@@ -28,8 +28,11 @@ types: $(VENV)/.installed
 imports: $(VENV)/.installed
 	$(BIN)/lint-imports
 
+# Files that take long begin first, so that both cores have something to do until the end.
+LONG := tests/system tests/simulation tests/engine
+SHORT := $(filter-out $(LONG),$(patsubst %/,%,$(wildcard tests/*/)))
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG) $(SHORT)
 
 # Whole devices from a seed each, see docs/SIMULATION.md: make simulate SEEDS=1000 START=1
 SEEDS ?= 100

@@ -9,7 +9,7 @@ ONCE_BAD = (4, 11, 10042)
 
 def test_seeds():
     """As many as fit beside the other tests, about a dozen; `make simulate` plays more."""
-    play("--start", "1000", "--seeds", "30", "--seconds", "15")
+    play("--start", "3000", "--seeds", "30", "--seconds", "15")
 
 
 def test_seeds_that_once_showed_a_fault():
